@@ -1,0 +1,1 @@
+"""The method: network, geometry, crops, predictions. Knows no Qt and no training."""

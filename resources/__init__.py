@@ -1,0 +1,1 @@
+"""Files shipped with the program; read them with ``importlib.resources.files("resources")``."""
