@@ -1,0 +1,17 @@
+"""The one exception for mistakes a user can mend."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something a user can put right: what is wrong and what to do, one sentence together.
+
+    Attributes:
+        what: what is wrong, without a final full stop ("photo.jpg is not a picture").
+        what_to_do: what the user can do about it ("open a JPEG, PNG, WebP, BMP or TIFF file").
+    """
+
+    def __init__(self, what: str, what_to_do: str) -> None:
+        super().__init__(f"{what}: {what_to_do}.")
+        self.what = what
+        self.what_to_do = what_to_do
