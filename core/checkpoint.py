@@ -1,0 +1,207 @@
+"""Checkpoints: safetensors files with everything needed to use and judge them in their metadata.
+
+Nothing is ever unpickled, so a file from a stranger is safe to open; every file is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from core import network, skeleton
+from core.errors import UserError
+
+SCHEMA = "bonesight.checkpoint/1"
+SUFFIX = ".safetensors"
+_USE_ANOTHER = "use a checkpoint written by `bonesight train` or a bundled one (`bonesight checkpoints` lists them)"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        name: file name without suffix; bundled checkpoints are chosen by it.
+        path: the file.
+        preset: network preset.
+        geometry_loss: whether stage 3 used L_geo.
+        sha256: of the whole file.
+        size_bytes: of the file.
+        metadata: preset, joint order, and ``training``, ``data``, ``terms``, ``figures`` as the trainer wrote them.
+    """
+
+    name: str
+    path: Path
+    preset: str
+    geometry_loss: bool
+    sha256: str
+    size_bytes: int
+    metadata: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A checked checkpoint, ready to predict: its information and its network in eval mode on the CPU."""
+
+    info: CheckpointInfo
+    network: network.PoseNetwork
+
+    @property
+    def bone_sum_mm(self) -> float:
+        """Sum of the 14 bones that predicted skeletons are scaled to: the training subjects' mean, mm."""
+        return float(self.info.metadata.get("bone_sum_mm", skeleton.CANONICAL_MM.sum()))
+
+
+def save(
+    path: Path, model: network.PoseNetwork, *, geometry_loss: bool, record: dict[str, Any], half: bool = True
+) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: the file to write.
+        model: its weights.
+        geometry_loss: whether L_geo was used.
+        record: JSON-ready ``training``, ``data``, ``terms``, ``figures``, ``bone_sum_mm``.
+        half: store convolution and linear weights as float16; norms keep float32, whose range their statistics need.
+    """
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        if half and tensor.is_floating_point() and tensor.ndim >= 2:
+            tensor = tensor.half()
+        tensors[name] = tensor
+    metadata = {
+        "schema": SCHEMA,
+        "network": model.config.to_dict(),
+        "joint_names": list(skeleton.JOINT_NAMES),
+        "geometry_loss": geometry_loss,
+        **record,
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
+    os.replace(partial, path)
+
+
+def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
+    """Add to a checkpoint's metadata (figures measured later, say), leaving the weights as they are."""
+    loaded = load(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"bonesight": json.dumps({**loaded.info.metadata, **changes})})
+    os.replace(partial, path)
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the bundled checkpoints."""
+    return Path(str(resources.files("resources"))) / "checkpoints"
+
+
+def bundled() -> list[CheckpointInfo]:
+    """List the bundled checkpoints by name; one that cannot be read is left out."""
+    found = []
+    for path in sorted(bundled_folder().glob(f"*{SUFFIX}")):
+        try:
+            found.append(describe(path))
+        except UserError:
+            continue
+    return found
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """Find a checkpoint by bundled name or by file.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = bundled_folder() / f"{name_or_path}{SUFFIX}"
+    if shipped.is_file():
+        return shipped
+    names = ", ".join(info.name for info in bundled()) or "none"
+    raise UserError(f"there is no checkpoint {name_or_path}", f"give a file or one of the bundled names ({names})")
+
+
+def describe(name_or_path: str | Path) -> CheckpointInfo:
+    """Read and check a checkpoint's metadata without building its network.
+
+    Raises:
+        UserError: it is missing, empty, damaged or not one of ours.
+    """
+    path = resolve(name_or_path)
+    try:
+        stat = path.stat()
+        if stat.st_size == 0:
+            raise UserError(f"{path.name} is empty", _USE_ANOTHER)
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise UserError(f"{path.name} is damaged or not a safetensors file", _USE_ANOTHER) from error
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read ({error.strerror})", "check the file and its permissions") from error
+    try:
+        metadata = json.loads(header["bonesight"])
+        if metadata["schema"] != SCHEMA:
+            raise UserError(f"{path.name} was written by another version of Bonesight", "update the program")
+        preset = str(metadata["network"]["preset"])
+        geometry_loss = bool(metadata["geometry_loss"])
+        joint_names = metadata["joint_names"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path.name} is not a Bonesight checkpoint", _USE_ANOTHER) from error
+    if joint_names != list(skeleton.JOINT_NAMES):
+        raise UserError(f"{path.name} has other joints or another joint order", _USE_ANOTHER)
+    sha256 = _sha256(path, stat.st_size, stat.st_mtime_ns)
+    return CheckpointInfo(path.stem, path, preset, geometry_loss, sha256, stat.st_size, metadata)
+
+
+def load(name_or_path: str | Path) -> Checkpoint:
+    """Load a checkpoint: all of it is checked before anything is returned.
+
+    Raises:
+        UserError: it is missing, damaged, of another architecture, or holds values that are not finite.
+    """
+    info = describe(name_or_path)
+    wanted = info.metadata["network"]
+    if info.preset not in network.PRESETS:
+        known = ", ".join(network.PRESETS)
+        raise UserError(f"{info.path.name} is of the unknown preset {info.preset}", f"use one of: {known}")
+    model = network.build(info.preset, wanted.get("maps"))
+    if model.config.to_dict() != wanted:
+        raise UserError(f"{info.path.name} has another network shape than preset {info.preset}", _USE_ANOTHER)
+    try:
+        with safe_open(info.path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{info.path.name} is damaged", _USE_ANOTHER) from error
+    expected = model.state_dict()
+    if expected.keys() != tensors.keys() or any(tensors[name].shape != expected[name].shape for name in expected):
+        raise UserError(f"{info.path.name} does not hold the weights of a {info.preset} network", _USE_ANOTHER)
+    broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise UserError(f"{info.path.name} holds weights that are not numbers (in {broken[0]})", _USE_ANOTHER)
+    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+    return Checkpoint(info, model.eval())
+
+
+def summary(info: CheckpointInfo) -> dict[str, Any]:
+    """Return what exports say about the checkpoint they came from."""
+    fields = asdict(info)
+    return {key: fields[key] for key in ("name", "preset", "geometry_loss", "sha256")}
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, _size: int, _modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

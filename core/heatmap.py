@@ -1,0 +1,161 @@
+"""Heatmap codec: joints to maps and back, with confidence and second peak.
+
+``_hm`` coordinates are continuous: pixel (0, 0) of a map covers [0, 1) x [0, 1) and its centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from core.network import MapKind
+
+REFERENCE_SIGMA_HM = 1.75
+"""Standard deviation of the target Gaussian on a 64 px map (method table "Targets")."""
+REFERENCE_RADIUS_HM = 3.0
+PEAK_RADIUS = 2
+"""Half width in map pixels of the neighbourhood that counts as one peak."""
+
+
+def sigma_hm(heatmap_px: int) -> float:
+    """Return the target's standard deviation on a map of this side: 1.75 px at 64, in proportion, at least 1."""
+    return max(1.0, REFERENCE_SIGMA_HM * heatmap_px / 64.0)
+
+
+def encode(joints_hm: Tensor, visible: Tensor, heatmap_px: int, *, normalise: bool = False) -> Tensor:
+    """Draw the target maps.
+
+    Args:
+        joints_hm: (..., 16, 2) joint positions.
+        visible: (..., 16) bool; a joint that is not visible, or lies outside the map, gets an all-zero map.
+        heatmap_px: side of the maps.
+        normalise: sum to 1 instead of peaking at 1 (the target of a cross-entropy).
+
+    Returns:
+        (..., 16, heatmap_px, heatmap_px) maps: a Gaussian around the exact sub-pixel position, cut at 3 sigma-scaled
+        pixels in every direction alike.
+    """
+    sigma = sigma_hm(heatmap_px)
+    radius = REFERENCE_RADIUS_HM * sigma / REFERENCE_SIGMA_HM
+    grid = torch.arange(heatmap_px, device=joints_hm.device, dtype=joints_hm.dtype) + 0.5
+    offset_x = grid - joints_hm[..., 0:1]
+    offset_y = grid - joints_hm[..., 1:2]
+    inside = ((joints_hm >= 0) & (joints_hm < heatmap_px)).all(dim=-1) & visible
+    # Half a pixel of slack keeps the window as wide on both sides wherever the centre falls within a pixel.
+    line_x = torch.exp(-0.5 * (offset_x / sigma) ** 2) * (offset_x.abs() <= radius + 0.5)
+    line_y = torch.exp(-0.5 * (offset_y / sigma) ** 2) * (offset_y.abs() <= radius + 0.5)
+    maps = line_y[..., :, None] * line_x[..., None, :]
+    if normalise:
+        maps = maps / maps.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
+    # where, not multiply: an unannotated joint may be NaN.
+    return torch.where(inside[..., None, None], maps, torch.zeros((), dtype=maps.dtype, device=maps.device))
+
+
+def belief(raw_maps: Tensor, kind: MapKind) -> Tensor:
+    """Turn raw network maps into belief: softmax maps sum to 1 each, gaussian maps are clipped to [0, 1].
+
+    Args:
+        raw_maps: (..., h, w).
+        kind: what the maps mean.
+    """
+    raw_maps = raw_maps.float()
+    if kind == "gaussian":
+        return raw_maps.clamp(0.0, 1.0)
+    return raw_maps.flatten(-2).softmax(-1).view(raw_maps.shape)
+
+
+class Decoded(NamedTuple):
+    """Joints read from maps.
+
+    Attributes:
+        joints_hm: (N, 16, 2) positions.
+        confidence: (N, 16) in 0..1: the belief within the peak (softmax maps) or its height (gaussian maps).
+        second_hm: (N, 16, 2) second-highest peak, NaN where there is none.
+        second_confidence: (N, 16), 0 where there is none.
+    """
+
+    joints_hm: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    second_hm: NDArray[np.float64]
+    second_confidence: NDArray[np.float64]
+
+
+def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
+    """Read every map's highest and second-highest peak.
+
+    Gaussian maps: argmax, a quarter pixel towards the larger neighbour, + 0.5 (method, "Decode"). Softmax maps: the
+    mean position of the belief within the peak, which is what a distribution says.
+
+    Args:
+        belief_maps: (N, 16, h, w) from ``belief``.
+        kind: what the maps mean.
+    """
+    maps = belief_maps.double()
+    score = _peak_score(maps, kind)
+    first, first_score = _best(maps, score)
+    # The belief of a joint's own peak must not come back as the second one.
+    size = maps.shape[-1]
+    rows = torch.arange(maps.shape[-2], device=maps.device)[:, None]
+    columns = torch.arange(size, device=maps.device)[None, :]
+    first_row, first_column = (first // size)[..., None, None], (first % size)[..., None, None]
+    near = ((rows - first_row).abs() <= 2 * PEAK_RADIUS) & ((columns - first_column).abs() <= 2 * PEAK_RADIUS)
+    is_peak = maps >= functional.max_pool2d(maps, 3, stride=1, padding=1)
+    rest = torch.where(near | ~is_peak, torch.zeros_like(maps), maps)
+    second, second_score = _best(rest, score)
+    exists = rest.flatten(-2).amax(-1) > 0
+    second_hm = torch.where(exists[..., None], _refine(maps, second, kind), torch.nan)
+    return Decoded(
+        _refine(maps, first, kind).cpu().numpy(),
+        first_score.cpu().numpy(),
+        second_hm.cpu().numpy(),
+        torch.where(exists, second_score, torch.zeros_like(second_score)).cpu().numpy(),
+    )
+
+
+def display(belief_maps: Tensor, confidence: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Scale each map so that its highest value is the joint's confidence: (N, 16, h, w) float32, for people to see."""
+    peak = belief_maps.amax(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
+    shown = (belief_maps / peak).float().cpu().numpy() * confidence[..., None, None]
+    return np.asarray(shown, dtype=np.float32)
+
+
+def _peak_score(maps: Tensor, kind: MapKind) -> Tensor:
+    if kind == "gaussian":
+        return maps
+    window = 2 * PEAK_RADIUS + 1
+    mass = functional.avg_pool2d(maps, window, stride=1, padding=PEAK_RADIUS) * window**2
+    return mass.clamp(0.0, 1.0)
+
+
+def _best(maps: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
+    index = maps.flatten(-2).argmax(-1)
+    return index, score.flatten(-2).gather(-1, index[..., None]).squeeze(-1)
+
+
+def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
+    """Return (N, 16, 2) sub-pixel positions around flat map indices."""
+    size = maps.shape[-1]
+    row, column = index // size, index % size
+    radius = 1 if kind == "gaussian" else PEAK_RADIUS
+    padded = functional.pad(maps, (radius, radius, radius, radius))
+    reach = torch.arange(-radius, radius + 1, device=maps.device)
+    rows = row[..., None, None] + reach[:, None] + radius
+    columns = column[..., None, None] + reach[None, :] + radius
+    window = padded.flatten(-2).gather(-1, (rows * padded.shape[-1] + columns).flatten(-2)).view(rows.shape[:-2] + (
+        2 * radius + 1, 2 * radius + 1))  # fmt: skip
+    if kind == "gaussian":
+        shift_x = 0.25 * torch.sign(window[..., 1, 2] - window[..., 1, 0])
+        shift_y = 0.25 * torch.sign(window[..., 2, 1] - window[..., 0, 1])
+        # At the rim one neighbour does not exist: no shift, rather than one away from the padding.
+        shift_x = torch.where((column == 0) | (column == size - 1), 0.0, shift_x)
+        shift_y = torch.where((row == 0) | (row == maps.shape[-2] - 1), 0.0, shift_y)
+    else:
+        mass = window.sum(dim=(-2, -1)).clamp_min(1e-12)
+        shift_x = (window.sum(-2) * reach).sum(-1) / mass
+        shift_y = (window.sum(-1) * reach).sum(-1) / mass
+    return torch.stack([column + shift_x + 0.5, row + shift_y + 0.5], dim=-1)

@@ -1,0 +1,292 @@
+"""The pose network: stacked hourglasses for 2D heatmaps and a depth module on the summed features.
+
+Zhou et al., ICCV 2017, section 3.2 and the authors' Torch release (method table "Network"). Every preset returns the
+same ``NetworkOutput``; which preset a checkpoint holds is written in its metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.skeleton import JOINT_COUNT
+
+MapKind = Literal["gaussian", "softmax"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The shape of a network.
+
+    Attributes:
+        preset: name in ``PRESETS``.
+        input_px: side of the square RGB input, pixels.
+        heatmap_px: side of the square heatmaps, pixels.
+        stacks: number of hourglasses.
+        widths: channels per resolution, highest first. The paper's network has one width everywhere.
+        maps: what a raw map means: ``gaussian`` maps estimate the target Gaussian itself (trained by squared
+            error, as in the paper), ``softmax`` maps are logits of where the joint is (trained by cross-entropy).
+    """
+
+    preset: str
+    input_px: int
+    heatmap_px: int
+    stacks: int
+    widths: tuple[int, ...]
+    maps: MapKind
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        return {**asdict(self), "widths": list(self.widths)}
+
+
+class NetworkOutput(NamedTuple):
+    """What one forward pass gives.
+
+    Attributes:
+        maps: one (B, 16, h, w) tensor of raw maps per stack.
+        depth: (B, 16) depth in half crop widths, relative to the pelvis (z of the ``_norm`` frame).
+    """
+
+    maps: tuple[Tensor, ...]
+    depth: Tensor
+
+
+class PoseNetwork(nn.Module):
+    """Base of all presets: a module that knows its configuration."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """Map (B, 3, input_px, input_px) RGB in [0, 1] to heatmaps and depths."""
+        raise NotImplementedError
+
+
+class Residual(nn.Module):
+    """Pre-activation bottleneck; convolutions keep their biases, as in the Torch release."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        half = channels_out // 2
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(channels_in), nn.ReLU(inplace=True), nn.Conv2d(channels_in, half, 1),
+            nn.BatchNorm2d(half), nn.ReLU(inplace=True), nn.Conv2d(half, half, 3, padding=1),
+            nn.BatchNorm2d(half), nn.ReLU(inplace=True), nn.Conv2d(half, channels_out, 1),
+        )  # fmt: skip
+        self.skip = nn.Identity() if channels_in == channels_out else nn.Conv2d(channels_in, channels_out, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, in, h, w) -> (B, out, h, w)."""
+        out: Tensor = self.body(features) + self.skip(features)
+        return out
+
+
+def _two_residuals(channels: int) -> nn.Sequential:
+    return nn.Sequential(Residual(channels, channels), Residual(channels, channels))
+
+
+class Hourglass(nn.Module):
+    """Recursive hourglass with two residuals at every place, max pooling down and nearest upsampling up."""
+
+    def __init__(self, depth: int, channels: int) -> None:
+        super().__init__()
+        self.up1 = _two_residuals(channels)
+        self.low1 = _two_residuals(channels)
+        self.low2: nn.Module = Hourglass(depth - 1, channels) if depth > 1 else _two_residuals(channels)
+        self.low3 = _two_residuals(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, c, h, w)."""
+        low = self.low3(self.low2(self.low1(functional.max_pool2d(features, 2))))
+        up: Tensor = self.up1(features)
+        return up + functional.interpolate(low, scale_factor=2.0, mode="nearest")
+
+
+class PaperNetwork(PoseNetwork):
+    """The network of the paper: two stacks of 256 features, 256 px in, 64 px maps, 14.4 M parameters."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        (width,) = config.widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 64, 7, stride=2, padding=3), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+            Residual(64, 128), nn.MaxPool2d(2), Residual(128, 128), Residual(128, width),
+        )  # fmt: skip
+        stacks = range(config.stacks)
+        self.hourglasses = nn.ModuleList(Hourglass(4, width) for _ in stacks)
+        self.residuals = nn.ModuleList(_two_residuals(width) for _ in stacks)
+        self.lin = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 1), nn.BatchNorm2d(width), nn.ReLU(inplace=True)) for _ in stacks
+        )
+        self.to_maps = nn.ModuleList(nn.Conv2d(width, JOINT_COUNT, 1) for _ in stacks)
+        # Merged after the last stack too: the depth module reads the sum of everything (method table).
+        self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in stacks)
+        self.merge_maps = nn.ModuleList(nn.Conv2d(JOINT_COUNT, width, 1) for _ in stacks)
+        self.depth_features = nn.Sequential(
+            *(layer for _ in range(4) for layer in (_two_residuals(width), nn.MaxPool2d(2)))
+        )
+        self.depth_linear = nn.Linear(width * (config.heatmap_px // 16) ** 2, JOINT_COUNT)
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """See ``PoseNetwork.forward``."""
+        inter = self.stem(images)
+        maps: list[Tensor] = []
+        for stack in range(self.config.stacks):
+            features = self.lin[stack](self.residuals[stack](self.hourglasses[stack](inter)))
+            raw = self.to_maps[stack](features)
+            maps.append(raw)
+            inter = inter + self.merge_features[stack](features) + self.merge_maps[stack](raw)
+        return NetworkOutput(tuple(maps), self.depth_linear(self.depth_features(inter).flatten(1)))
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch norm and optional ReLU: in this order the norm folds into the convolution for inference."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, relu: bool = True) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(channels_out),
+        ]
+        super().__init__(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut: denser work per byte moved than a bottleneck, which suits a CPU."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ConvNorm(channels_in, channels_out, 3, stride), ConvNorm(channels_out, channels_out, 3, relu=False)
+        )
+        straight = channels_in == channels_out and stride == 1
+        self.skip: nn.Module = nn.Identity() if straight else ConvNorm(channels_in, channels_out, 1, stride, relu=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, in, h, w) -> (B, out, h / stride, w / stride)."""
+        return functional.relu(self.body(features) + self.skip(features))
+
+
+class GrowingHourglass(nn.Module):
+    """Hourglass whose width grows towards low resolution, where a channel is cheap and sees the whole body."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.up = BasicBlock(widths[0], widths[0])
+        self.down = BasicBlock(widths[0], widths[1], stride=2)
+        self.inner: nn.Module = GrowingHourglass(widths[1:]) if len(widths) > 2 else BasicBlock(widths[1], widths[1])
+        self.lateral = ConvNorm(widths[1], widths[0], 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, widths[0], h, w) -> the same shape."""
+        low = self.lateral(self.inner(self.down(features)))
+        up: Tensor = self.up(features)
+        return up + functional.interpolate(low, scale_factor=2.0, mode="nearest")
+
+
+class CompactNetwork(PoseNetwork):
+    """The same design for a 2-core CPU: smaller input, growing widths, post-activation blocks."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        widths = config.widths
+        width = widths[0]
+        self.stem = nn.Sequential(ConvNorm(3, 32, 3, 2), ConvNorm(32, width, 3, 2), BasicBlock(width, width))
+        stacks = range(config.stacks)
+        self.hourglasses = nn.ModuleList(GrowingHourglass(widths) for _ in stacks)
+        self.lin = nn.ModuleList(ConvNorm(width, width, 1) for _ in stacks)
+        self.to_maps = nn.ModuleList(nn.Conv2d(width, JOINT_COUNT, 1) for _ in stacks)
+        self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in stacks)
+        self.merge_maps = nn.ModuleList(nn.Conv2d(JOINT_COUNT, width, 1) for _ in stacks)
+        self.depth_features = nn.Sequential(
+            *(BasicBlock(before, after, stride=2) for before, after in zip(widths[:-1], widths[1:], strict=True))
+        )
+        bottom_px = config.heatmap_px // 2 ** (len(widths) - 1)
+        self.depth_linear = nn.Linear(widths[-1] * bottom_px**2, JOINT_COUNT)
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """See ``PoseNetwork.forward``."""
+        inter = self.stem(images)
+        maps: list[Tensor] = []
+        for stack in range(self.config.stacks):
+            features = self.lin[stack](self.hourglasses[stack](inter))
+            raw = self.to_maps[stack](features)
+            maps.append(raw)
+            inter = inter + self.merge_features[stack](features) + self.merge_maps[stack](_as_belief(raw, self.config))
+        return NetworkOutput(tuple(maps), self.depth_linear(self.depth_features(inter).flatten(1)))
+
+
+def _as_belief(raw: Tensor, config: NetworkConfig) -> Tensor:
+    # Logits are unbounded and their offset means nothing; the next stack is given what they say instead.
+    if config.maps == "gaussian":
+        return raw
+    belief = raw.flatten(2).softmax(-1).view_as(raw)
+    return belief / belief.amax(dim=(2, 3), keepdim=True).clamp_min(1e-6)
+
+
+PRESETS: dict[str, tuple[NetworkConfig, Callable[[NetworkConfig], PoseNetwork]]] = {
+    "paper": (NetworkConfig("paper", 256, 64, 2, (256,), "gaussian"), PaperNetwork),
+    "compact": (NetworkConfig("compact", 160, 40, 2, (64, 96, 128, 112), "softmax"), CompactNetwork),
+}
+
+
+def build(preset: str, maps: MapKind | None = None) -> PoseNetwork:
+    """Build a preset with fresh weights; ``maps`` overrides what its maps mean.
+
+    Raises:
+        KeyError: no such preset.
+    """
+    config, make = PRESETS[preset]
+    if maps is not None:
+        config = NetworkConfig(**{**asdict(config), "maps": maps})
+    return make(config)
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Fold every ``ConvNorm``'s batch norm into its convolution, in place; the network must be in eval mode.
+
+    The outputs stay the same up to rounding; networks whose norm comes before the convolution are left as they are.
+    """
+    for module in network.modules():
+        if isinstance(module, ConvNorm) and isinstance(module[1], nn.BatchNorm2d):
+            convolution, norm = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d)
+            module[0] = nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
+            module[1] = nn.Identity()
+    return network
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trained values."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_macs(network: PoseNetwork) -> int:
+    """Return the multiply-accumulates of one picture's convolutions and linear layers."""
+    total = 0
+
+    def add(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal total
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        total += output.numel() * weight[0].numel()
+
+    hooks = [
+        module.register_forward_hook(add) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    was_training = network.training
+    network.eval()
+    side = network.config.input_px
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, side, side, device=device))
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return total

@@ -1,0 +1,206 @@
+"""One way from a picture to a pose, for screen, files and command line alike."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import crop, geometry, heatmap, locate, skeleton
+from core.checkpoint import Checkpoint
+from core.crop import Box
+from core.errors import UserError
+from core.network import fold_batch_norm
+from core.pose import LocatedBy, Pose
+
+FloatArray = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+# Stature over the sum of the 14 bones: measured on rendered adult bodies (tests/test_render.py keeps it honest).
+STATURE_PER_BONE_SUM = 0.43
+SMALLEST_SIDE_PX = 8
+BATCH = 8
+
+
+def choose_device(device: str) -> str:
+    """Turn ``auto`` into the best device there is, and refuse one that is not there.
+
+    Raises:
+        UserError: the device is unknown or absent.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
+    if device not in available:
+        raise UserError(f"there is no device {device}", "choose auto, cpu, cuda or mps")
+    if not available[device]:
+        raise UserError(f"this machine has no usable {device} device", "choose --device cpu or auto")
+    return device
+
+
+def fast_precision(device: str) -> torch.dtype:
+    """Return bfloat16 where the device multiplies it natively, else float32."""
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device == "cpu" and "avx512_bf16" in torch.backends.cpu.get_cpu_capability().lower():
+        return torch.bfloat16
+    if device == "cpu" and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+class Predictor:
+    """Turns pictures into poses with one checkpoint on one device.
+
+    Args:
+        checkpoint: from ``core.checkpoint.load``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        flip: average with the mirrored picture: slower by half to twice, steadier.
+        precision: ``auto`` (bfloat16 where it is native) or ``float32``.
+
+    Raises:
+        UserError: the device is absent.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto"
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.device = choose_device(device)
+        self.flip = flip
+        self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
+        network = fold_batch_norm(copy.deepcopy(checkpoint.network))
+        self._network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self._config = checkpoint.network.config
+
+    def predict(self, image: Picture, box: Box | None = None, height_mm: float | None = None) -> Pose:
+        """Find the pose of one person.
+
+        Args:
+            image: (h, w, 3) RGB.
+            box: (x, y, width, height) of the person in pixels with a little room; None to search the picture.
+            height_mm: the person's stature; None scales to the training subjects' mean size.
+
+        Raises:
+            UserError: the picture is too small or the box does not touch it.
+        """
+        self._check(image, box)
+        if box is not None:
+            return self._poses([image], [box], "given", height_mm)[0]
+        return self._search(image, height_mm)
+
+    def predict_batch(
+        self, images: Sequence[Picture], boxes: Sequence[Box], height_mm: float | None = None
+    ) -> list[Pose]:
+        """Find the poses of given boxes, one per picture, a batch at a time."""
+        for image, box in zip(images, boxes, strict=True):
+            self._check(image, box)
+        poses: list[Pose] = []
+        for start in range(0, len(images), BATCH):
+            part = slice(start, start + BATCH)
+            poses += self._poses(images[part], boxes[part], "given", height_mm)
+        return poses
+
+    def raw(self, crops: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Run the network on (N, s, s, 3) crops: (N, 16, h, w) belief maps and (N, 16) depths on the CPU."""
+        images = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
+        images = images.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float().div_(255.0)
+        count = len(images)
+        if self.flip:
+            images = torch.cat([images, images.flip(-1)])
+        mixed = (
+            torch.autocast(self.device, self.dtype) if self.dtype != torch.float32 else contextlib.nullcontext()
+        )
+        with torch.inference_mode(), mixed:
+            output = self._network(images)
+        maps = heatmap.belief(output.maps[-1], self._config.maps)
+        depth = output.depth.float()
+        if self.flip:
+            # Mirroring swaps the sides but leaves every distance from the camera as it was.
+            order = list(skeleton.MIRROR)
+            maps = (maps[:count] + maps[count:].flip(-1)[:, order]) / 2
+            depth = (depth[:count] + depth[count:][:, order]) / 2
+        return maps.cpu(), depth.cpu()
+
+    def _check(self, image: Picture, box: Box | None) -> None:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"expected an (h, w, 3) uint8 picture, got {image.shape} {image.dtype}")
+        height, width = image.shape[:2]
+        if min(height, width) < SMALLEST_SIDE_PX:
+            raise UserError(
+                f"the picture is only {width} x {height} px", f"use one of at least {SMALLEST_SIDE_PX} px on each side"
+            )
+        if box is None:
+            return
+        x, y, box_width, box_height = box
+        if not all(np.isfinite(box)) or box_width <= 0 or box_height <= 0:
+            raise UserError(f"the box {_plain(box)} has no area", "give x, y, width, height in pixels")
+        if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
+            raise UserError(
+                f"the box {_plain(box)} lies outside the picture of {width} x {height} px",
+                "give x, y, width, height in pixels of this picture",
+            )
+
+    def _search(self, image: Picture, height_mm: float | None) -> Pose:
+        size = (image.shape[1], image.shape[0])
+        candidates = locate.windows(size)
+        found: list[Pose] = []
+        for start in range(0, len(candidates), BATCH):
+            part = candidates[start : start + BATCH]
+            found += self._poses([image] * len(part), part, "search", height_mm)
+        best = max(found, key=lambda pose: pose.mean_confidence)
+        pose = best
+        for _ in range(locate.PASSES):
+            box = locate.next_box(pose.joints_px, pose.confidence, size)
+            if locate.overlap(box, pose.box_px) >= locate.SETTLED:
+                break
+            pose = self._poses([image], [box], "search", height_mm)[0]
+            if pose.mean_confidence >= best.mean_confidence:
+                best = pose
+        return best
+
+    def _poses(
+        self, images: Sequence[Picture], boxes: Sequence[Box], located_by: LocatedBy, height_mm: float | None
+    ) -> list[Pose]:
+        side = self._config.input_px
+        matrices = [crop.crop_to_picture(box, side) for box in boxes]
+        crops = np.stack([crop.cut(image, matrix, side) for image, matrix in zip(images, matrices, strict=True)])
+        maps, depths = self.raw(crops)
+        decoded = heatmap.decode(maps, self._config.maps)
+        shown = heatmap.display(maps, decoded.confidence)
+        bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
+        to_crop = side / self._config.heatmap_px
+        poses = []
+        for index, image in enumerate(images):
+            joints_crop = decoded.joints_hm[index] * to_crop
+            depth_norm = depths[index].double().numpy()
+            joints_mm = geometry.lift_mm(2.0 * joints_crop / side - 1.0, depth_norm, bone_sum)
+            poses.append(
+                Pose(
+                    picture_size_px=(image.shape[1], image.shape[0]),
+                    box_px=tuple(float(value) for value in boxes[index]),  # type: ignore[arg-type]
+                    located_by=located_by,
+                    joints_px=crop.apply(matrices[index], joints_crop),
+                    confidence=decoded.confidence[index],
+                    joints_mm=joints_mm,
+                    depth_norm=depth_norm,
+                    second_px=crop.apply(matrices[index], decoded.second_hm[index] * to_crop),
+                    second_confidence=decoded.second_confidence[index],
+                    geometry=geometry.report(joints_mm),
+                    heatmaps=shown[index],
+                    crop_to_picture=matrices[index],
+                    crop_size=side,
+                    checkpoint_name=self.checkpoint.info.name,
+                    checkpoint_sha256=self.checkpoint.info.sha256,
+                )
+            )
+        return poses
+
+
+def _plain(box: Box) -> str:
+    return ",".join(f"{value:g}" for value in box)
