@@ -150,7 +150,9 @@ def describe(name_or_path: str | Path) -> CheckpointInfo:
     except SafetensorError as error:
         raise UserError(f"{path.name} is damaged or not a safetensors file", _USE_ANOTHER) from error
     except OSError as error:
-        raise UserError(f"{path.name} cannot be read ({error.strerror})", "check the file and its permissions") from error
+        raise UserError(
+            f"{path.name} cannot be read ({error.strerror})", "check the file and its permissions"
+        ) from error
     try:
         metadata = json.loads(header["bonesight"])
         if metadata["schema"] != SCHEMA:

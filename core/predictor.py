@@ -113,9 +113,7 @@ class Predictor:
         count = len(images)
         if self.flip:
             images = torch.cat([images, images.flip(-1)])
-        mixed = (
-            torch.autocast(self.device, self.dtype) if self.dtype != torch.float32 else contextlib.nullcontext()
-        )
+        mixed = torch.autocast(self.device, self.dtype) if self.dtype != torch.float32 else contextlib.nullcontext()
         with torch.inference_mode(), mixed:
             output = self._network(images)
         maps = heatmap.belief(output.maps[-1], self._config.maps)

@@ -1,0 +1,116 @@
+"""Augmentation that stays exact for 3D: scale, mirror and rotation about the optical axis, and colour both ways.
+
+Under weak perspective all three leave every depth as it was (a mirrored picture only swaps left and right), which is
+why they are allowed on samples with 3D truth (method, "Training schedule").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core import crop
+from core.skeleton import MIRROR
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How far to vary a sample; the defaults are the reference's.
+
+    Attributes:
+        scale_sd: the crop's side is multiplied by 2^N(0, scale_sd), cut at two standard deviations.
+        rotate_sd_degrees: rotation ~ N(0, sd), cut at two standard deviations.
+        rotate_probability, mirror_probability: how often.
+        shift: the crop's centre moves by up to this share of its side, each way.
+        gain: each colour channel is multiplied by 1 - gain .. 1 + gain.
+        contrast: contrast is multiplied by 1 - contrast .. 1 + contrast.
+        blur_probability: how often a small Gaussian blur is applied.
+        cutout_probability: how often a grey rectangle hides a part.
+        grey_probability: how often all colour is taken away.
+    """
+
+    scale_sd: float = 0.25
+    rotate_sd_degrees: float = 30.0
+    rotate_probability: float = 0.4
+    mirror_probability: float = 0.5
+    shift: float = 0.0
+    gain: float = 0.4
+    contrast: float = 0.0
+    blur_probability: float = 0.0
+    cutout_probability: float = 0.0
+    grey_probability: float = 0.0
+
+
+@dataclass(frozen=True)
+class View:
+    """One drawn variation of a stored crop: where the network's crop lies in it.
+
+    Attributes:
+        to_stored: (2, 3) matrix from the network's crop to the stored crop.
+        mirrored: whether left and right are swapped.
+        side_stored: side of the network's crop in stored pixels.
+    """
+
+    to_stored: FloatArray
+    mirrored: bool
+    side_stored: float
+
+
+def draw_view(
+    random: np.random.Generator, config: AugmentConfig, side_stored: float, stored_px: int, crop_px: int
+) -> View:
+    """Draw scale, rotation, mirror and shift for one sample."""
+    scale = 2.0 ** float(np.clip(random.normal(0.0, 1.0), -2, 2) * config.scale_sd)
+    angle = float(np.clip(random.normal(0.0, 1.0), -2, 2) * config.rotate_sd_degrees)
+    if random.random() >= config.rotate_probability:
+        angle = 0.0
+    mirrored = bool(random.random() < config.mirror_probability)
+    side = side_stored * scale
+    shift = random.uniform(-config.shift, config.shift, 2) * side
+    return make_view(side, np.deg2rad(angle), mirrored, stored_px / 2 + shift, crop_px)
+
+
+def make_view(side_stored: float, angle: float, mirrored: bool, centre_stored: FloatArray, crop_px: int) -> View:
+    """Build the view of a given side, rotation (radians), mirror and centre."""
+    step = side_stored / crop_px
+    cosine, sine = np.cos(angle) * step, np.sin(angle) * step
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    if mirrored:
+        linear[:, 0] *= -1.0
+    half = np.full(2, crop_px / 2)
+    offset = np.asarray(centre_stored) - linear @ half
+    return View(np.hstack([linear, offset[:, None]]), mirrored, side_stored)
+
+
+def apply_view(
+    view: View, image: NDArray[np.uint8], joints_stored: FloatArray, annotated: NDArray[np.bool_], crop_px: int
+) -> tuple[NDArray[np.uint8], FloatArray, NDArray[np.bool_]]:
+    """Cut a view out of a stored crop: the crop, its (16, 2) joints in ``_crop`` and which are annotated."""
+    joints_crop = crop.apply(crop.invert(view.to_stored), joints_stored)
+    if view.mirrored:
+        joints_crop, annotated = joints_crop[list(MIRROR)], annotated[list(MIRROR)]
+    return crop.cut(image, view.to_stored, crop_px), joints_crop, annotated
+
+
+def colour(random: np.random.Generator, config: AugmentConfig, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Vary colour, contrast and sharpness of one (s, s, 3) crop, lighter as often as darker."""
+    gains = random.uniform(1 - config.gain, 1 + config.gain, 3)
+    contrast = random.uniform(1 - config.contrast, 1 + config.contrast)
+    levels = np.arange(256.0)
+    table = ((levels - 128.0) * contrast + 128.0)[:, None] * gains
+    out = cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)[None])
+    if random.random() < config.grey_probability:
+        out = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if random.random() < config.blur_probability:
+        out = cv2.GaussianBlur(out, (0, 0), float(random.uniform(0.5, 1.8)))
+    if random.random() < config.cutout_probability:
+        side = image.shape[0]
+        width, height = (int(random.uniform(0.1, 0.35) * side) for _ in range(2))
+        left, top = int(random.uniform(0, side - width)), int(random.uniform(0, side - height))
+        out[top : top + height, left : left + width] = random.integers(0, 256, 3)
+    return np.asarray(out, dtype=np.uint8)

@@ -1,0 +1,239 @@
+"""Training configurations: TOML files checked against these classes, so that a wrong key never trains for hours."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from core.errors import UserError
+from core.geometry import Weighting
+from core.network import PRESETS, MapKind
+from train.augment import AugmentConfig
+from train.losses import LossWeights
+
+
+@dataclass(frozen=True)
+class NetworkSection:
+    """``[network]``: which preset, and what its maps mean."""
+
+    preset: str = "compact"
+    maps: MapKind = "softmax"
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """``[data]``: where samples come from, below ``--data`` unless absolute.
+
+    Attributes:
+        photos: LSP-Extended folder; empty for none.
+        held_out: split file of photos never trained on.
+        rendered: folder of rendered shards; empty for none.
+        cache: folder for decoded crops; empty for ``cache`` beside the run.
+    """
+
+    photos: str = "lspet"
+    held_out: str = "val.txt"
+    rendered: str = ""
+    cache: str = ""
+
+
+@dataclass(frozen=True)
+class OptimiserSection:
+    """``[optimiser]``: ``rmsprop`` is the reference's, ``adamw`` learns faster."""
+
+    name: Literal["rmsprop", "adamw"] = "adamw"
+    batch: int = 32
+    weight_decay: float = 0.01
+    clip_norm: float = 5.0
+    average_decay: float = 0.998
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``[[stage]]``: a run of iterations with one loss and one learning-rate curve.
+
+    Attributes:
+        name: for logs and the file ``stage-NAME.pt`` written at its end.
+        iterations: steps.
+        rate: learning rate at its start; ``rate_end`` at its end (None: constant).
+        curve: ``cosine`` falls smoothly, ``step`` divides by 10 at ``step_at`` of the stage.
+        warm_up: first steps over which the rate rises from zero.
+        depth_fraction: probability that a sample is drawn from the 3D set.
+        weights: of the loss terms.
+    """
+
+    name: str = "main"
+    iterations: int = 1000
+    rate: float = 2.5e-4
+    rate_end: float | None = None
+    curve: Literal["constant", "cosine", "step"] = "constant"
+    step_at: float = 0.8
+    warm_up: int = 0
+    depth_fraction: float = 0.5
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+@dataclass(frozen=True)
+class RunSection:
+    """``[run]``: everything that does not change what is learned, but the seed.
+
+    Attributes:
+        name: of the checkpoint written at the end.
+        start: training state (``.pt``) to go on from, such as another run's ``stage-2.pt``.
+        seed: of every random draw.
+        threads: CPU threads, 0 for all cores.
+        save_minutes: how often the training state is written.
+        log_every, validate_every: iterations.
+    """
+
+    name: str = "model"
+    start: str = ""
+    seed: int = 0
+    threads: int = 0
+    save_minutes: float = 3.0
+    log_every: int = 50
+    validate_every: int = 1000
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole training configuration."""
+
+    network: NetworkSection = field(default_factory=NetworkSection)
+    data: DataSection = field(default_factory=DataSection)
+    optimiser: OptimiserSection = field(default_factory=OptimiserSection)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    run: RunSection = field(default_factory=RunSection)
+    geometry_weighting: Weighting = "poster"
+    stage: tuple[Stage, ...] = ()
+
+    @property
+    def iterations(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.iterations for stage in self.stage)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        plain: dict[str, Any] = asdict(self)
+        plain["stage"] = list(plain["stage"])
+        return plain
+
+    def stage_at(self, step: int) -> tuple[int, Stage, int]:
+        """Return the index, the stage and the step within it of a global step."""
+        for index, stage in enumerate(self.stage):
+            if step < stage.iterations:
+                return index, stage, step
+            step -= stage.iterations
+        raise IndexError("the step is past the last stage")
+
+
+def load(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read and check a TOML configuration.
+
+    Args:
+        path: the file.
+        overrides: ``key.path=value`` strings; list elements by index (``stage.2.rate=1e-4``); values in TOML syntax,
+            a bare word counts as text.
+
+    Raises:
+        UserError: the file is missing, not TOML, or holds a wrong key or value.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"there is no configuration {path}", "give a TOML file such as resources/configs/compact.toml"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path.name} is not valid TOML ({error})", "mend that line") from error
+    for override in overrides or []:
+        _override(raw, override)
+    config = _build(Config, raw, "")
+    assert isinstance(config, Config)
+    _check(config)
+    return config
+
+
+def from_dict(plain: dict[str, Any]) -> Config:
+    """Rebuild a configuration from ``Config.to_dict`` (None values left out)."""
+    config = _build(Config, _without_none(plain), "")
+    assert isinstance(config, Config)
+    return config
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _check(config: Config) -> None:
+    if config.network.preset not in PRESETS:
+        raise _wrong("network.preset", config.network.preset, list(PRESETS))
+    if not config.stage:
+        raise UserError("the configuration has no stage", "add at least one [[stage]]")
+    if config.optimiser.batch < 2:
+        raise UserError("optimiser.batch is below 2", "batch norm needs at least two samples")
+    if any(stage.iterations < 1 for stage in config.stage):
+        raise UserError("a stage has no iterations", "give each [[stage]] at least one")
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator:
+        raise UserError(f"--set {override} has no value", "write --set key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    target: Any = raw
+    try:
+        for part in parents:
+            target = target[int(part)] if isinstance(target, list) else target.setdefault(part, {})
+        target[int(last) if isinstance(target, list) else last] = value
+    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"--set {key} names nothing in the configuration", "see resources/configs for the keys"
+        ) from error
+
+
+def _build(kind: Any, raw: Any, where: str) -> Any:
+    if is_dataclass(kind):
+        if not isinstance(raw, dict):
+            raise UserError(f"{where} is not a table", f"write [{where}] and its keys below")
+        hints = get_type_hints(kind)
+        names = [item.name for item in fields(kind)]
+        for key in raw:
+            if key not in names:
+                raise _wrong(f"{where}.{key}".lstrip("."), None, names, key)
+        return kind(**{key: _build(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in raw.items()})  # type: ignore[operator]
+    origin, choices = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return tuple(_build(choices[0], item, where) for item in raw)
+    if origin is Literal:
+        if raw not in choices:
+            raise _wrong(where, raw, [str(choice) for choice in choices])
+        return raw
+    if type(None) in choices:
+        return _build(choices[0], raw, where)
+    if kind is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
+    if not isinstance(raw, kind) or (kind is int and isinstance(raw, bool)):
+        raise UserError(f"{where} = {raw!r} is not {_NAMES.get(kind, kind.__name__)}", "mend the value")
+    return raw
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _wrong(where: str, value: object, known: list[str], key: str | None = None) -> UserError:
+    asked = key if key is not None else str(value)
+    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.4)
+    advice = f"did you mean {near[0]}" if near else f"choose from {', '.join(known)}"
+    what = f"the configuration has no key {where}" if key is not None else f"{where} cannot be {value}"
+    return UserError(what, advice)

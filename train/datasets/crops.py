@@ -1,0 +1,125 @@
+"""The one form in which every dataset reaches the trainer: decoded square crops in one array, with their labels.
+
+Crops are decoded once, kept on disk as a memory-mapped uint8 array and read page by page, so that an epoch of any
+length needs no more memory than a batch, and several runs share the same pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from core import crop
+from core.skeleton import JOINT_COUNT
+
+FloatArray = NDArray[np.float64]
+
+STORED_PX = 256
+"""Side of a stored crop."""
+CONTEXT = 1.5
+"""A stored crop shows this much more than the person's box, for augmentation to turn and shrink into."""
+BOX_STORED = STORED_PX / CONTEXT
+"""Side of the person's box, which is centred in the stored crop."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled person in one picture, before cropping.
+
+    Attributes:
+        image: (h, w, 3) RGB.
+        joints_px: (16, 2); meaningless where not annotated.
+        annotated: (16,) bool: joints with a 2D label inside or near the picture.
+        box_px: the person's box, room included.
+        joints_mm: (16, 3) root-relative, or None for pictures with 2D labels only.
+        name: where it came from.
+        scene: scene of a 3D set, else empty.
+    """
+
+    image: NDArray[np.uint8]
+    joints_px: FloatArray
+    annotated: NDArray[np.bool_]
+    box_px: crop.Box
+    joints_mm: FloatArray | None
+    name: str
+    scene: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class CropSet:
+    """N crops of ``STORED_PX`` and their labels; the frame of a stored crop is written ``_stored``.
+
+    Attributes:
+        images: (N, STORED_PX, STORED_PX, 3) uint8 RGB, memory-mapped.
+        joints_stored: (N, 16, 2) float32.
+        annotated: (N, 16) bool.
+        joints_mm: (N, 16, 3) float32, NaN for samples without 3D.
+    """
+
+    images: NDArray[np.uint8]
+    joints_stored: NDArray[np.float32]
+    annotated: NDArray[np.bool_]
+    joints_mm: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def has_depth(self) -> bool:
+        """Whether every sample has 3D truth."""
+        return len(self) > 0 and bool(np.isfinite(self.joints_mm).all())
+
+
+def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache: Path, label: str) -> CropSet:
+    """Build a crop set, or map the one an earlier run built from the same data.
+
+    Args:
+        key: everything the crops depend on (source, files' sizes and times, split).
+        count: an upper bound of the number of samples.
+        samples: read only when the set is not there yet.
+        cache: folder for decoded crops.
+        label: shown beside the progress bar.
+    """
+    text = json.dumps({**key, "stored_px": STORED_PX, "context": CONTEXT}, sort_keys=True, default=str)
+    folder = cache / f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if not (folder / "labels.npz").exists():
+        partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        _write(partial, count, samples, label)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(partial, folder)
+    labels = np.load(folder / "labels.npz")
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return CropSet(images[: len(labels["joints_stored"])], **{name: labels[name] for name in labels.files})
+
+
+def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> None:
+    images = np.lib.format.open_memmap(
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(count, STORED_PX, STORED_PX, 3)
+    )
+    joints, annotated, millimetres = [], [], []
+    for index, sample in enumerate(tqdm(samples, total=count, desc=f"decoding {label}", unit="picture")):
+        x, y, side, _ = crop.square(sample.box_px)
+        wide = side * CONTEXT
+        matrix = crop.crop_to_picture((x - (wide - side) / 2, y - (wide - side) / 2, wide, wide), STORED_PX)
+        images[index] = crop.cut(sample.image, matrix, STORED_PX)
+        joints.append(crop.apply(crop.invert(matrix), sample.joints_px))
+        annotated.append(sample.annotated)
+        millimetres.append(np.full((JOINT_COUNT, 3), np.nan) if sample.joints_mm is None else sample.joints_mm)
+    images.flush()
+    np.savez(
+        folder / "labels.npz",
+        joints_stored=np.array(joints, dtype=np.float32),
+        annotated=np.array(annotated, dtype=bool),
+        joints_mm=np.array(millimetres, dtype=np.float32),
+    )
