@@ -1,0 +1,161 @@
+"""The one table of actions and shortcuts: menus, toolbar and the Help page are all made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from app import icons
+from app.theme import Theme
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing the user can do.
+
+    Attributes:
+        key: its identifier; the window maps it to a function.
+        menu: the menu it is in.
+        text: its name in the menu.
+        shortcuts: the keys, the first one shown.
+        tip: what it does, in the tool tip and on the Help page.
+        icon: file in resources/icons, empty for none.
+        checkable: whether it is a switch.
+        short: its name in the toolbar, where that is shorter.
+        separated: whether a line stands before it in the menu.
+    """
+
+    key: str
+    menu: str
+    text: str
+    shortcuts: tuple[str, ...] = ()
+    tip: str = ""
+    icon: str = ""
+    checkable: bool = False
+    short: str = ""
+    separated: bool = False
+
+
+MENUS: Final = ("File", "Edit", "View", "Model", "Help")
+
+ACTIONS: Final[tuple[ActionSpec, ...]] = (
+    ActionSpec("open", "File", "Open pictures…", ("Ctrl+O",), "Open one or more pictures", "open", short="Open"),
+    ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures of a folder"),
+    ActionSpec("previous", "File", "Previous picture", ("Left", "PgUp"), "Go to the previous picture", "previous",
+               separated=True),
+    ActionSpec("next", "File", "Next picture", ("Right", "PgDown"), "Go to the next picture", "next"),
+    ActionSpec("export_picture", "File", "Export picture view as PNG…", ("Ctrl+E",),
+               "Save the picture with what is drawn over it", separated=True),
+    ActionSpec("export_3d", "File", "Export 3D view as PNG…", ("Ctrl+Shift+E",), "Save the 3D view"),
+    ActionSpec("export_window", "File", "Export whole window as PNG…", (), "Save everything that is on screen"),
+    ActionSpec("export_json", "File", "Export pose as JSON…", ("Ctrl+J",),
+               "Save joints, bones and verdicts, the same as `predict --json` writes"),
+    ActionSpec("close", "File", "Close picture", ("Ctrl+W",), "Go back to the empty window", separated=True),
+    ActionSpec("quit", "File", "Quit", ("Ctrl+Q",), "Close the program"),
+    ActionSpec("undo", "Edit", "Undo", ("Ctrl+Z",), "Take back the last change of the box"),
+    ActionSpec("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Do it again"),
+    ActionSpec("draw_box", "Edit", "Draw box", ("B",),
+               "Drag a box around the person; the pose follows at once", "box", checkable=True, short="Box",
+               separated=True),
+    ActionSpec("find_person", "Edit", "Find the person again", ("F",), "Forget the drawn box and search the picture"),
+    ActionSpec("heat_off", "View", "No heatmap", ("0",), "Show the picture without heatmaps"),
+    ActionSpec("heat_all", "View", "Heatmaps of all joints", ("A",), "Show every joint's heatmap at once"),
+    ActionSpec("joint_next", "View", "Heatmap of the next joint", ("N",), "From head to foot"),
+    ActionSpec("joint_previous", "View", "Heatmap of the joint before", ("Shift+N",), "From foot to head"),
+    ActionSpec("verdict", "View", "Colour bones by verdict", ("V",),
+               "Colour the bones by verdict (plausible, doubtful, implausible) instead of by side", "verdict",
+               checkable=True, short="Verdict", separated=True),
+    ActionSpec("ghost", "View", "Show the truth of a sample", ("T",),
+               "Draw the true skeleton of a sample beside the predicted one, pale", "ghost", checkable=True,
+               short="Truth"),
+    ActionSpec("skeleton", "View", "Show the 2D skeleton", ("S",), "Draw the skeleton over the picture",
+               checkable=True),
+    ActionSpec("box", "View", "Show the person's box", ("Shift+B",), "Draw the box that the network looked at",
+               checkable=True),
+    ActionSpec("labels", "View", "Show joint names in 3D", ("L",), "Write each joint's name beside it",
+               checkable=True),
+    ActionSpec("fit", "View", "Fit picture and body", ("Home",), "Show the whole picture and the whole body",
+               separated=True),
+    ActionSpec("zoom_in", "View", "Zoom in", ("Ctrl++", "Ctrl+="), "Zoom into the picture"),
+    ActionSpec("zoom_out", "View", "Zoom out", ("Ctrl+-",), "Zoom out of the picture"),
+    ActionSpec("view_camera", "View", "3D from the camera", ("1",), "The way the picture's camera saw the person",
+               separated=True),
+    ActionSpec("view_front", "View", "3D from the front", ("2",), "From the front of the body"),
+    ActionSpec("view_side", "View", "3D from the side", ("3",), "From the body's left side"),
+    ActionSpec("view_top", "View", "3D from above", ("4",), "From above: depth errors show here first"),
+    ActionSpec("theme_system", "View", "Theme: as the system", (), "Follow the system's light or dark", separated=True),
+    ActionSpec("theme_dark", "View", "Theme: dark", (), "Always dark"),
+    ActionSpec("theme_light", "View", "Theme: light", (), "Always light"),
+    ActionSpec("open_checkpoint", "Model", "Open checkpoint…", ("Ctrl+M",), "Load a checkpoint from a file"),
+    ActionSpec("model_next", "Model", "Next model", ("M",), "Look at the same picture with the next model"),
+    ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
+               "Mirror averaging: also look at the mirrored picture and average. Steadier, and slower", "mirror",
+               checkable=True, short="Mirror", separated=True),
+    ActionSpec("shortcuts", "Help", "Keyboard and mouse", ("F1",), "List everything that can be done"),
+    ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
+)  # fmt: skip
+
+TOOLBAR: Final = (
+    "open", "@samples", "previous", "next", "|", "@model", "mirror", "|", "draw_box", "verdict", "ghost", "@space",
+    "@export",
+)  # fmt: skip
+"""The toolbar from left to right: actions, | for a line, @ for the window's own widgets."""
+
+MOUSE: Final = (
+    ("Picture: drag", "Move the picture"),
+    ("Picture: wheel", "Zoom about the pointer"),
+    ("Picture: double click", "Show the whole picture"),
+    ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth"),
+    ("Picture: click a joint", "Show its heatmap"),
+    ("3D: drag", "Turn"),
+    ("3D: wheel", "Zoom"),
+    ("3D: Shift + drag", "Move"),
+)
+
+
+def make_actions(owner: QWidget, handlers: Mapping[str, Callable[[bool], None]]) -> dict[str, QAction]:
+    """Make every action of the table and connect it to its handler."""
+    made: dict[str, QAction] = {}
+    for spec in ACTIONS:
+        action = QAction(spec.text, owner)
+        action.setCheckable(spec.checkable)
+        action.setShortcuts([QKeySequence(keys) for keys in spec.shortcuts])
+        keys = f" ({spec.shortcuts[0]})" if spec.shortcuts else ""
+        action.setToolTip(f"{spec.tip or spec.text}{keys}")
+        action.setStatusTip(spec.tip)
+        if spec.short:
+            action.setIconText(spec.short)
+        action.triggered.connect(lambda checked=False, key=spec.key: handlers[key](checked))
+        owner.addAction(action)
+        made[spec.key] = action
+    return made
+
+
+def colour_icons(actions: Mapping[str, QAction], theme: Theme) -> None:
+    """Draw the icons in the theme's colours."""
+    for spec in ACTIONS:
+        if spec.icon:
+            actions[spec.key].setIcon(icons.icon(spec.icon, theme.text, theme.border))
+            # Menus stay plain text: half of their entries would have no icon.
+            actions[spec.key].setIconVisibleInMenu(False)
+
+
+def help_text() -> str:
+    """Return the Help page as rich text."""
+    rows: list[str] = []
+    for menu in MENUS:
+        specs = [spec for spec in ACTIONS if spec.menu == menu and spec.shortcuts]
+        if not specs:
+            continue
+        rows.append(f"<tr><td colspan='3'><br><b>{menu}</b></td></tr>")
+        for spec in specs:
+            keys = " or ".join(spec.shortcuts)
+            rows.append(f"<tr><td><code>{keys}</code>&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
+                        f"<td>{spec.tip}</td></tr>")  # fmt: skip
+    rows.append("<tr><td colspan='3'><br><b>Mouse</b></td></tr>")
+    rows += [f"<tr><td>{what}&nbsp;&nbsp;</td><td colspan='2'>{does}</td></tr>" for what, does in MOUSE]
+    return f"<table cellspacing='0' cellpadding='2'>{''.join(rows)}</table>"

@@ -1,0 +1,187 @@
+"""What each action of the table does: the one place that connects keys, menus and buttons to session and views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app import actions
+from app.capture import window_picture
+from app.colours import ColourMode
+from app.naming import JOINT_ORDER
+from app.notifications import Notifier
+from app.services import exporter
+from app.session import Session
+from app.settings import Settings
+from app.sources import CHECKPOINT_FILTER, PICTURE_FILTER
+from app.state import HeatmapMode
+from app.theme import ThemeChoice, ThemeWatcher
+from app.views import help as help_pages
+from app.views.picture import PicturePanel
+from app.views.skeleton3d import Skeleton3DPanel
+from core.errors import UserError
+
+
+class Commands:
+    """The functions behind the actions."""
+
+    def __init__(
+        self, window: QWidget, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
+        picture: PicturePanel, space: Skeleton3DPanel,
+    ) -> None:  # fmt: skip
+        self._window = window
+        self._session = session
+        self._state = session.state
+        self._themes = themes
+        self._settings = settings
+        self._notifier = notifier
+        self._picture = picture
+        self._space = space
+
+    def handlers(self) -> dict[str, Callable[[bool], None]]:
+        """Return a function for every key of the table."""
+        session, state, picture, space = self._session, self._state, self._picture, self._space
+        return {
+            "open": lambda _: self.open_pictures(),
+            "open_folder": lambda _: self.open_folder(),
+            "previous": lambda _: session.step(-1),
+            "next": lambda _: session.step(1),
+            "export_picture": lambda _: self.export_picture(),
+            "export_3d": lambda _: self.export_3d(),
+            "export_window": lambda _: self.export_window(),
+            "export_json": lambda _: self.export_json(),
+            "close": lambda _: session.close_picture(),
+            "quit": lambda _: self._window.close(),
+            "undo": lambda _: session.undo_stack.undo(),
+            "redo": lambda _: session.undo_stack.redo(),
+            "draw_box": picture.draw_box,
+            "find_person": lambda _: session.give_box(None),
+            "heat_off": lambda _: state.set_display(heatmap=HeatmapMode.OFF),
+            "heat_all": lambda _: state.set_display(heatmap=HeatmapMode.ALL),
+            "joint_next": lambda _: self.step_joint(1),
+            "joint_previous": lambda _: self.step_joint(-1),
+            "verdict": lambda on: state.set_display(colours=ColourMode.VERDICT if on else ColourMode.SIDE),
+            "ghost": lambda on: state.set_display(ghost=on),
+            "skeleton": lambda on: state.set_display(skeleton=on),
+            "box": lambda on: state.set_display(box=on),
+            "labels": lambda on: state.set_display(labels=on),
+            "fit": lambda _: (picture.fit(), space.fit()),
+            "zoom_in": lambda _: picture.zoom(1.25),
+            "zoom_out": lambda _: picture.zoom(0.8),
+            "view_camera": lambda _: space.preset("camera"),
+            "view_front": lambda _: space.preset("front"),
+            "view_side": lambda _: space.preset("side"),
+            "view_top": lambda _: space.preset("top"),
+            "theme_system": lambda _: self.choose_theme(ThemeChoice.SYSTEM),
+            "theme_dark": lambda _: self.choose_theme(ThemeChoice.DARK),
+            "theme_light": lambda _: self.choose_theme(ThemeChoice.LIGHT),
+            "open_checkpoint": lambda _: self.open_checkpoint(),
+            "model_next": lambda _: self.next_model(),
+            "mirror": session.set_mirror,
+            "shortcuts": lambda _: help_pages.show_page(
+                self._window, "Keyboard and mouse", actions.help_text(), (760, 640)
+            ),
+            "about": lambda _: help_pages.show_about(self._window),
+        }  # type: ignore[dict-item]
+
+    def open_pictures(self) -> None:
+        """Ask for pictures and open them."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self._window, "Open pictures", str(self._settings.folder()), PICTURE_FILTER
+        )
+        if names:
+            self._session.open([Path(name) for name in names])
+
+    def open_folder(self) -> None:
+        """Ask for a folder and open its pictures."""
+        name = QFileDialog.getExistingDirectory(self._window, "Open folder", str(self._settings.folder()))
+        if name:
+            self._session.open([Path(name)])
+
+    def open_checkpoint(self) -> None:
+        """Ask for a checkpoint and load it."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, "Open checkpoint", str(self._settings.folder()), CHECKPOINT_FILTER
+        )
+        if name:
+            self._session.choose_model(name)
+        else:
+            self._state.model_changed.emit()
+
+    def next_model(self) -> None:
+        """Load the model after the one in use."""
+        models = self._state.models
+        if len(models) < 2 or self._state.model is None:
+            self._notifier.info("there is no other model", "open a checkpoint file (Ctrl+M) or drop one on the window")
+            return
+        sources = [model.source for model in models]
+        place = sources.index(self._state.model.source) if self._state.model.source in sources else -1
+        self._session.choose_model(sources[(place + 1) % len(sources)])
+
+    def step_joint(self, by: int) -> None:
+        """Choose the next joint from head to foot."""
+        place = JOINT_ORDER.index(self._state.display.joint)
+        self._state.choose_joint(JOINT_ORDER[(place + by) % len(JOINT_ORDER)])
+
+    def choose_theme(self, choice: ThemeChoice) -> None:
+        """Use another theme and remember it."""
+        self._themes.choose(choice)
+        self._settings.set("theme", choice)
+
+    def export_picture(self) -> None:
+        """Save the picture view."""
+        if self._needs_picture():
+            path = self._ask_where("picture", "png", "PNG picture (*.png)")
+            if path is not None:
+                self._save(path, lambda: exporter.save_image(self._picture.picture(), path))
+
+    def export_3d(self) -> None:
+        """Save the 3D view."""
+        image = self._space.picture()
+        if image is None:
+            self._notifier.warn("there is no 3D view on this machine", "export the picture view instead")
+            return
+        path = self._ask_where("3d", "png", "PNG picture (*.png)")
+        if path is not None:
+            self._save(path, lambda: exporter.save_image(image, path))
+
+    def export_window(self) -> None:
+        """Save everything that is on screen."""
+        path = self._ask_where("window", "png", "PNG picture (*.png)")
+        if path is not None:
+            self._save(path, lambda: exporter.save_image(window_picture(self._window, self._space), path))
+
+    def export_json(self) -> None:
+        """Save the pose."""
+        picture, pose = self._state.picture, self._state.pose
+        if picture is None or pose is None:
+            self._notifier.info("there is no pose to export yet", "open a picture of a person first")
+            return
+        path = self._ask_where("pose", "json", "JSON (*.json)")
+        if path is not None:
+            self._save(path, lambda: exporter.save_pose(picture, pose, path))
+
+    def _needs_picture(self) -> bool:
+        if self._state.picture is None:
+            self._notifier.info("there is no picture to export yet", "open one first (Ctrl+O)")
+        return self._state.picture is not None
+
+    def _ask_where(self, what: str, suffix: str, kinds: str) -> Path | None:
+        picture = self._state.picture
+        stem = "bonesight" if picture is None else picture.path.stem
+        start = self._settings.folder() / f"{stem}-{what}.{suffix}"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export", str(start), kinds)
+        if not name:
+            return None
+        path = Path(name)
+        return path if path.suffix.lower() == f".{suffix}" else path.with_name(f"{path.name}.{suffix}")
+
+    def _save(self, path: Path, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except UserError as error:
+            self._notifier.error(error)
+        else:
+            self._notifier.info(f"saved {path.name}", f"it is in {path.parent}")

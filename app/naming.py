@@ -1,0 +1,39 @@
+"""Names of joints and bones for tight places, and the order in which people read a body. No Qt."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core import skeleton
+
+_READING_ORDER: Final = (
+    "head_top", "upper_neck", "thorax", "pelvis",
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+)  # fmt: skip
+JOINT_ORDER: Final[tuple[int, ...]] = tuple(skeleton.JOINT_INDEX[name] for name in _READING_ORDER)
+"""All joints from head to foot: the order of the heatmap strip and of the joint list."""
+
+
+def short_name(name: str) -> str:
+    """Shorten a joint's or bone's identifier: ``left_upper_arm`` -> ``L upper arm``."""
+    plain = skeleton.plain_name(name)
+    for side in ("right", "left"):
+        if plain.startswith(side + " "):
+            return f"{side[0].upper()} {plain.removeprefix(side + ' ')}"
+    return plain
+
+
+def short_joint_name(joint: int) -> str:
+    """Shorten a joint's name: ``R ankle``."""
+    return short_name(skeleton.JOINT_NAMES[joint])
+
+
+def tiny_joint_name(joint: int) -> str:
+    """Shorten a joint's name to what fits under a thumbnail: ``R ank``."""
+    name = skeleton.JOINT_NAMES[joint]
+    centre = {"head_top": "head", "upper_neck": "neck", "thorax": "thorax", "pelvis": "pelvis"}
+    if name in centre:
+        return centre[name]
+    side, part = name.split("_", 1)
+    return f"{side[0].upper()} {part[:3]}"

@@ -1,0 +1,51 @@
+"""Which views there are and where they stand: a new view is a file in views/ and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from PySide6.QtWidgets import QWidget
+
+from app.notifications import Notifier
+from app.session import Session
+from app.theme import ThemeWatcher
+from app.views.bones import BonesPanel
+from app.views.picture import PicturePanel
+from app.views.skeleton3d import Skeleton3DPanel
+
+
+class Area(StrEnum):
+    """Where a panel stands. Areas without a panel take no room."""
+
+    SIDE = "side"
+    PICTURE = "picture"
+    SPACE = "space"
+    BELOW = "below"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a panel may need."""
+
+    session: Session
+    themes: ThemeWatcher
+    notifier: Notifier
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """One panel: its name, its place, and how to make it."""
+
+    name: str
+    area: Area
+    make: Callable[[Context], QWidget]
+
+
+PANELS: Final[tuple[PanelSpec, ...]] = (
+    PanelSpec("picture", Area.PICTURE, lambda c: PicturePanel(c.session.state, c.themes, c.session)),
+    PanelSpec("space", Area.SPACE, lambda c: Skeleton3DPanel(c.session.state, c.themes, c.notifier)),
+    PanelSpec("bones", Area.BELOW, lambda c: BonesPanel(c.session.state, c.themes)),
+)

@@ -1,0 +1,99 @@
+"""What the inference service needs of the core, as a small interface: tests put a slow or failing one in its place."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sources import Box
+from app.state import ModelEntry
+from core.pose import Pose
+
+
+class Model(Protocol):
+    """A loaded checkpoint, ready to look at pictures."""
+
+    entry: ModelEntry
+    device: str
+
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool) -> Pose:
+        """Return the pose of the person in the box, or of the person it finds."""
+
+
+class Backend(Protocol):
+    """Lists and loads checkpoints."""
+
+    def prepare(self) -> None:
+        """Import and set up what is slow to import; called once, in the worker's thread."""
+
+    def bundled(self) -> list[ModelEntry]:
+        """Return the checkpoints that come with the program."""
+
+    def verdict_limits(self) -> tuple[float, float]:
+        """Return from which percent on a bone is doubtful, and implausible."""
+
+    def load(self, source: str) -> Model:
+        """Load a bundled name or a file; raise UserError for a bad one."""
+
+
+class TorchBackend:
+    """The real one. It imports torch only in the worker's thread, so that the window is up before torch is."""
+
+    def prepare(self) -> None:
+        """Import torch and leave one core to the window."""
+        import os
+
+        import cv2
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+        cv2.setNumThreads(1)
+
+    def bundled(self) -> list[ModelEntry]:
+        """Return the checkpoints that come with the program."""
+        from core import checkpoint
+
+        return [
+            ModelEntry(info.name, info.name, _detail(info.preset, info.geometry_loss, info.size_bytes))
+            for info in checkpoint.bundled()
+        ]
+
+    def verdict_limits(self) -> tuple[float, float]:
+        """Return from which percent on a bone is doubtful, and implausible."""
+        from core import geometry
+
+        return geometry.DOUBTFUL_PERCENT, geometry.IMPLAUSIBLE_PERCENT
+
+    def load(self, source: str) -> TorchModel:
+        """Load a bundled name or a file; raise UserError for a bad one."""
+        return TorchModel(source)
+
+
+def _detail(preset: str, geometry_loss: bool, size_bytes: int) -> str:
+    trained = "with" if geometry_loss else "without"
+    return f"preset {preset}, trained {trained} the geometry loss, {size_bytes / 1e6:.1f} MB"
+
+
+class TorchModel:
+    """A checkpoint with its predictor."""
+
+    def __init__(self, source: str) -> None:
+        from core import checkpoint
+        from core.predictor import Predictor
+
+        loaded = checkpoint.load(source)
+        info = loaded.info
+        self.entry = ModelEntry(info.name, source, _detail(info.preset, info.geometry_loss, info.size_bytes))
+        self._predictor = Predictor(loaded, device="auto", flip=True)
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return str(self._predictor.device)
+
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool) -> Pose:
+        """Return the pose of the person in the box, or of the person it finds."""
+        self._predictor.flip = mirror
+        return self._predictor.predict(rgb, box=box)

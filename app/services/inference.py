@@ -1,0 +1,126 @@
+"""Runs the network off the GUI thread: loads checkpoints, answers with poses, and survives whatever either does."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from app.services.backend import Backend, Model
+from app.services.worker import Worker
+from app.sources import Box
+from core.errors import UserError
+from core.pose import Pose
+
+
+@dataclass(frozen=True, eq=False)
+class InferenceRequest:
+    """One picture to look at.
+
+    Attributes:
+        token: identifies the request; its answer carries it back.
+        rgb: (height, width, 3) uint8.
+        box: (x, y, width, height) of the person in picture pixels, None to find the person.
+        mirror: whether to average with the mirrored picture.
+    """
+
+    token: int
+    rgb: NDArray[np.uint8]
+    box: Box | None
+    mirror: bool
+
+
+@dataclass(frozen=True, eq=False)
+class InferenceResult:
+    """The answer to one request: the pose and how long it took."""
+
+    token: int
+    pose: Pose
+    latency_ms: float
+
+
+class InferenceService(Worker):
+    """The worker with the network in it."""
+
+    listed = Signal(object, object)
+    """What there is to start with: bundled checkpoints as list[ModelEntry], (doubtful, implausible) percent."""
+    loaded = Signal(object, str)
+    """A checkpoint was loaded and replaces the one before: ModelEntry, device."""
+    load_failed = Signal(str, object)
+    """A checkpoint could not be loaded, the one before stays: source, UserError."""
+    result = Signal(object)
+    """InferenceResult."""
+    failed = Signal(int, object)
+    """A request could not be answered: token, UserError."""
+
+    def __init__(self, backend: Backend, parent: QObject | None = None) -> None:
+        super().__init__("inference", parent)
+        self._backend = backend
+        self._model: Model | None = None
+
+    def load(self, source: str) -> None:
+        """Ask for another checkpoint: a bundled name or a file."""
+        self.post("load", source)
+
+    def infer(self, request: InferenceRequest) -> None:
+        """Ask for a pose; a request that still waits is dropped."""
+        self.post("infer", request)
+
+    def set_up(self) -> None:
+        """Import torch and list what is bundled."""
+        self._backend.prepare()
+        self.listed.emit(self._backend.bundled(), self._backend.verdict_limits())
+
+    def handle(self, topic: str, request: Any) -> None:
+        """Answer one request."""
+        if topic == "load":
+            self._load(request)
+        else:
+            self._infer(request)
+
+    def _load(self, source: str) -> None:
+        try:
+            model = self._backend.load(source)
+        except UserError as error:
+            self.load_failed.emit(source, error)
+        except Exception as error:  # noqa: BLE001  # a strange file may raise anything; the old model stays
+            wrong = UserError(f"the checkpoint could not be loaded ({_short(error)})", "choose another checkpoint")
+            self.load_failed.emit(source, wrong)
+        else:
+            self._model = model
+            self.loaded.emit(model.entry, model.device)
+
+    def _infer(self, request: InferenceRequest) -> None:
+        if self._model is None:
+            self.failed.emit(request.token, UserError("no model is loaded", "choose a model in the toolbar"))
+            return
+        started = time.perf_counter()
+        try:
+            pose = self._model.predict(request.rgb, request.box, request.mirror)
+        except UserError as error:
+            self.failed.emit(request.token, error)
+            return
+        except Exception as error:  # noqa: BLE001  # out of memory, a lost device: the window goes on
+            wrong = UserError(f"the network stopped ({_short(error)})", "try another picture, box or model")
+            self.failed.emit(request.token, wrong)
+            return
+        if not _is_finite(pose):
+            wrong = UserError("the network answered with numbers that are not finite", "choose another model")
+            self.failed.emit(request.token, wrong)
+            return
+        self.result.emit(InferenceResult(request.token, pose, (time.perf_counter() - started) * 1000.0))
+
+
+def _is_finite(pose: Pose) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in (pose.joints_px, pose.joints_mm, pose.confidence))
+
+
+def _short(error: BaseException) -> str:
+    """First line of an error's message, or its type where it has none."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,124 @@
+"""A thread with a mailbox that keeps only the newest request of each topic, and states that can be watched."""
+
+from __future__ import annotations
+
+import threading
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+
+class WorkerState(StrEnum):
+    """Where a worker is in its life."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FAULTED = "faulted"
+
+
+class Mailbox:
+    """One slot per topic: a newer request replaces an older one that nobody has begun."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._slots: dict[str, Any] = {}
+        self._closed = False
+        self.replaced = 0
+
+    def put(self, topic: str, request: Any) -> None:
+        """Leave a request."""
+        with self._condition:
+            if topic in self._slots:
+                self.replaced += 1
+                del self._slots[topic]
+            self._slots[topic] = request
+            self._condition.notify()
+
+    def take(self) -> tuple[str, Any] | None:
+        """Wait for the oldest waiting request; None once the mailbox is closed."""
+        with self._condition:
+            while not self._slots and not self._closed:
+                self._condition.wait()
+            if self._closed:
+                return None
+            topic = next(iter(self._slots))
+            return topic, self._slots.pop(topic)
+
+    def discard(self, topic: str) -> None:
+        """Forget a waiting request."""
+        with self._condition:
+            self._slots.pop(topic, None)
+
+    def close(self) -> None:
+        """Let the reader end."""
+        with self._condition:
+            self._slots.clear()
+            self._closed = True
+            self._condition.notify_all()
+
+
+class Worker(QThread):
+    """A thread that handles requests one at a time until it is stopped.
+
+    Subclasses write ``set_up`` and ``handle``. An exception in ``set_up`` makes the worker faulted; one in
+    ``handle`` is told by ``crashed`` and the worker goes on.
+    """
+
+    state_changed = Signal(object)
+    crashed = Signal(str, object)
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.mailbox = Mailbox()
+        self._state = WorkerState.STOPPED
+
+    @property
+    def state(self) -> WorkerState:
+        """Where the worker is in its life."""
+        return self._state
+
+    def post(self, topic: str, request: Any) -> None:
+        """Ask for something; a waiting request of the same topic is replaced."""
+        self.mailbox.put(topic, request)
+
+    def stop(self, timeout_ms: int = 1500) -> bool:
+        """Ask the thread to end after what it is doing and wait. Return whether it did."""
+        self.mailbox.close()
+        if not self.isRunning():
+            return True
+        if self._state is not WorkerState.FAULTED:
+            self._enter(WorkerState.STOPPING)
+        return self.wait(timeout_ms)
+
+    def run(self) -> None:
+        """Run the thread: called by Qt."""
+        self._enter(WorkerState.STARTING)
+        try:
+            self.set_up()
+        except Exception as error:  # noqa: BLE001  # whatever a broken installation raises must become a notice
+            self._enter(WorkerState.FAULTED)
+            self.crashed.emit("start", error)
+            return
+        self._enter(WorkerState.RUNNING)
+        while (item := self.mailbox.take()) is not None:
+            topic, request = item
+            try:
+                self.handle(topic, request)
+            except Exception as error:  # noqa: BLE001  # one bad request must not end the thread
+                self.crashed.emit(topic, error)
+        self._enter(WorkerState.STOPPED)
+
+    def set_up(self) -> None:
+        """Prepare, in the thread."""
+
+    def handle(self, topic: str, request: Any) -> None:
+        """Answer one request, in the thread."""
+        raise NotImplementedError
+
+    def _enter(self, state: WorkerState) -> None:
+        self._state = state
+        self.state_changed.emit(state)

@@ -1,0 +1,229 @@
+"""What happens when the user asks for something: the state and the services meet here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from app.colours import NOBODY_CONFIDENCE
+from app.notifications import Notifier
+from app.services.backend import Backend
+from app.services.inference import InferenceRequest, InferenceResult, InferenceService
+from app.services.pictures import PictureRequest, PictureService, Reader, read_with_core
+from app.services.worker import WorkerState
+from app.sources import Box, SourceKind, kind_of, pictures_in
+from app.state import AppState, ModelEntry, Picture
+from core.errors import UserError
+
+
+class _GiveBox(QUndoCommand):
+    """Another box for the person; undone, the one before comes back."""
+
+    def __init__(self, apply: Callable[[Box | None], None], before: Box | None, after: Box | None) -> None:
+        super().__init__("box")
+        self._apply, self._before, self._after = apply, before, after
+
+    def redo(self) -> None:
+        """Take the new box."""
+        self._apply(self._after)
+
+    def undo(self) -> None:
+        """Take the old box."""
+        self._apply(self._before)
+
+
+class Session(QObject):
+    """Opens sources, asks for poses, drops late answers, and turns every fault into a notice."""
+
+    opened = Signal(object)
+    """A picture is on screen: its path."""
+
+    def __init__(
+        self, state: AppState, notifier: Notifier, backend: Backend, reader: Reader = read_with_core,
+        parent: QObject | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self.state = state
+        self.notifier = notifier
+        self.undo_stack = QUndoStack(self)
+        self.inference = InferenceService(backend, self)
+        self.pictures = PictureService(reader, self)
+        self.dropped = 0
+        self._read_token = 0
+        self._pending_trail: tuple[tuple[Path, ...], int] = ((), -1)
+        self._wanted_model = ""
+        self.inference.listed.connect(self._models_listed)
+        self.inference.loaded.connect(self._model_loaded)
+        self.inference.load_failed.connect(self._model_failed)
+        self.inference.result.connect(self._pose_arrived)
+        self.inference.failed.connect(self._pose_failed)
+        self.inference.crashed.connect(self._worker_crashed)
+        self.pictures.crashed.connect(self._worker_crashed)
+        self.pictures.decoded.connect(self._picture_arrived)
+        self.pictures.failed.connect(self._picture_failed)
+
+    def start(self, model: str = "") -> None:
+        """Start the threads; ``model`` is the checkpoint to prefer over the first bundled one."""
+        self._wanted_model = model
+        self.state.set_activity("starting the network")
+        self.pictures.start()
+        self.inference.start()
+
+    def stop(self) -> bool:
+        """End the threads. Return whether both ended in time."""
+        stopped = [worker.stop() for worker in (self.pictures, self.inference)]
+        return all(stopped)
+
+    # Opening
+
+    def open(self, paths: list[Path]) -> None:
+        """Open what was dropped, typed or chosen: pictures, a folder, a checkpoint."""
+        pictures: list[Path] = []
+        for path in paths:
+            try:
+                kind = kind_of(path)
+                if kind is SourceKind.CHECKPOINT:
+                    self.choose_model(str(path))
+                elif kind is SourceKind.FOLDER:
+                    pictures += pictures_in(path)
+                else:
+                    pictures.append(path)
+            except UserError as error:
+                self.notifier.error(error)
+            except OSError as error:
+                self.notifier.error(UserError(f"{path.name} cannot be reached ({error.strerror})", "open another file"))
+        if pictures:
+            self._read(tuple(pictures), 0)
+
+    def step(self, by: int) -> None:
+        """Go to the next or previous picture of what was opened together."""
+        trail, index = self.state.trail, self.state.trail_index
+        if not trail:
+            self.notifier.info("there is only one picture", "open a folder to step through its pictures")
+            return
+        target = index + by
+        if not 0 <= target < len(trail):
+            self.notifier.info("this is the last picture" if by > 0 else "this is the first picture")
+            return
+        self.state.set_trail(trail, target)
+        self._read(trail, target)
+
+    def close_picture(self) -> None:
+        """Show the empty window again."""
+        self._read_token += 1
+        self.state.next_token()
+        self.undo_stack.clear()
+        self.state.set_trail((), -1)
+        self.state.set_picture(None)
+        self.state.set_activity("")
+
+    def _read(self, trail: tuple[Path, ...], index: int) -> None:
+        self._read_token += 1
+        self._pending_trail = (trail, index)
+        self.state.set_activity(f"opening {trail[index].name}")
+        self.pictures.read(PictureRequest(self._read_token, trail[index]))
+
+    def _picture_arrived(self, token: int, picture: Picture) -> None:
+        if token != self._read_token:
+            self.dropped += 1
+            return
+        trail, index = self._pending_trail
+        self.state.set_trail(trail if len(trail) > 1 else (), index if len(trail) > 1 else -1)
+        self.undo_stack.clear()
+        self.state.next_token()
+        self.state.set_activity("")
+        self.state.set_picture(picture)
+        self.opened.emit(picture.path)
+        self.ask_for_pose()
+
+    def _picture_failed(self, token: int, _path: Path, error: UserError) -> None:
+        if token == self._read_token:
+            self.state.set_activity("")
+            self.notifier.error(error)
+
+    # Poses
+
+    def ask_for_pose(self) -> None:
+        """Look at the open picture again with the model, box and mirror setting of now."""
+        token = self.state.next_token()
+        picture = self.state.picture
+        if picture is None or self.state.model is None:
+            return
+        self.state.set_activity("looking for the person" if self.state.box_px is None else "looking at the box")
+        request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror)
+        self.inference.infer(request)
+
+    def give_box(self, box: Box | None) -> None:
+        """Take another box for the person (None: find the person), with undo."""
+        if self.state.picture is not None and box != self.state.box_px:
+            self.undo_stack.push(_GiveBox(self._apply_box, self.state.box_px, box))
+
+    def set_mirror(self, mirror: bool) -> None:
+        """Switch mirror averaging and look again."""
+        if mirror != self.state.mirror:
+            self.state.set_mirror(mirror)
+            self.ask_for_pose()
+
+    def _apply_box(self, box: Box | None) -> None:
+        self.state.set_box(box)
+        self.ask_for_pose()
+
+    def _pose_arrived(self, result: InferenceResult) -> None:
+        if result.token != self.state.token:
+            self.dropped += 1
+            return
+        self.state.set_activity("")
+        self.state.set_pose(result.pose, result.latency_ms)
+        if result.pose.mean_confidence < NOBODY_CONFIDENCE:
+            self.notifier.info("probably nobody is in the picture", "draw a box around the person (B) or open another")
+
+    def _pose_failed(self, token: int, error: UserError) -> None:
+        if token == self.state.token:
+            self.state.set_activity("")
+            self.notifier.error(error)
+
+    # Models
+
+    def choose_model(self, source: str) -> None:
+        """Load another checkpoint: a bundled name or a file."""
+        self.state.set_activity("loading the model")
+        self.inference.load(source)
+
+    def _models_listed(self, models: list[ModelEntry], limits: tuple[float, float]) -> None:
+        self.state.verdict_limits = limits
+        self.state.set_models(models)
+        self.state.set_activity("")
+        sources = [model.source for model in models]
+        first = self._wanted_model if self._wanted_model in sources or Path(self._wanted_model).is_file() else ""
+        first = first or (sources[0] if sources else "")
+        if first:
+            self.choose_model(first)
+        else:
+            self.notifier.warn("no model is bundled with this installation", "drop a checkpoint file on the window")
+
+    def _model_loaded(self, entry: ModelEntry, device: str) -> None:
+        if entry.source not in [model.source for model in self.state.models]:
+            self.state.set_models([*self.state.models, entry])
+        self.state.set_activity("")
+        self.state.set_model(entry, device)
+        self.ask_for_pose()
+
+    def _model_failed(self, source: str, error: UserError) -> None:
+        self.state.set_activity("")
+        kept = self.state.model
+        self.notifier.error(error)
+        # The picker must fall back to the model that is still in use.
+        self.state.model_changed.emit()
+        if kept is None and self.state.models and source != self.state.models[0].source:
+            self.choose_model(self.state.models[0].source)
+
+    def _worker_crashed(self, topic: str, error: Exception) -> None:
+        self.state.set_activity("")
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if self.inference.state is WorkerState.FAULTED:
+            self.notifier.error(UserError(f"the network could not be started ({text})", "run `python main.py doctor`"))
+        else:
+            self.notifier.error(UserError(f"an unexpected fault in {topic} ({text})", "try again or restart"))

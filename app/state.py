@@ -1,0 +1,190 @@
+"""What is open, which model looks at it and how it is shown: plain data with signals, and nothing that computes.
+
+Views watch this object and ask the session for changes; they never call torch or cv2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from app.colours import ColourMode
+from app.sources import Box, Truth
+from core import skeleton
+from core.pose import Pose
+
+
+class HeatmapMode(StrEnum):
+    """Which heatmaps lie over the picture."""
+
+    OFF = "off"
+    JOINT = "joint"
+    ALL = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One decoded picture.
+
+    Attributes:
+        path: where it came from.
+        title: what to call it.
+        rgb: (height, width, 3) uint8.
+        truth: what is known about it, for bundled samples.
+    """
+
+    path: Path
+    title: str
+    rgb: NDArray[np.uint8]
+    truth: Truth | None = None
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height)."""
+        return int(self.rgb.shape[1]), int(self.rgb.shape[0])
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One checkpoint that can be chosen.
+
+    Attributes:
+        name: what to call it.
+        source: the bundled name or the file's path that loads it.
+        detail: a line for the tool tip.
+    """
+
+    name: str
+    source: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Display:
+    """How things are shown.
+
+    Attributes:
+        heatmap: which heatmaps lie over the picture.
+        joint: the chosen joint.
+        opacity: of the heatmaps, 0..1.
+        colours: what the bones' colours say.
+        ghost: whether the truth of a sample is shown.
+        labels: whether joints carry their names in 3D.
+        box: whether the person's box is shown.
+        skeleton: whether the 2D skeleton is shown.
+    """
+
+    heatmap: HeatmapMode = HeatmapMode.JOINT
+    joint: int = skeleton.JOINT_INDEX["right_wrist"]
+    opacity: float = 0.75
+    colours: ColourMode = ColourMode.SIDE
+    ghost: bool = True
+    labels: bool = False
+    box: bool = True
+    skeleton: bool = True
+
+
+class AppState(QObject):
+    """The one place that says what the window shows. Every setter tells only of real changes."""
+
+    picture_changed = Signal()
+    pose_changed = Signal()
+    box_changed = Signal()
+    display_changed = Signal()
+    models_changed = Signal()
+    model_changed = Signal()
+    mirror_changed = Signal()
+    trail_changed = Signal()
+    activity_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.picture: Picture | None = None
+        self.pose: Pose | None = None
+        self.truth_error_mm: float | None = None
+        self.box_px: Box | None = None
+        self.display = Display()
+        self.models: tuple[ModelEntry, ...] = ()
+        self.model: ModelEntry | None = None
+        self.mirror = True
+        self.trail: tuple[Path, ...] = ()
+        self.trail_index = -1
+        self.activity = ""
+        self.device = ""
+        self.latency_ms: float | None = None
+        self.token = 0
+        self.verdict_limits = (15.0, 30.0)
+
+    def next_token(self) -> int:
+        """Start a new request: results that carry an older token are late and must be dropped."""
+        self.token += 1
+        return self.token
+
+    def set_picture(self, picture: Picture | None) -> None:
+        """Show another picture; its pose and box are not known yet."""
+        self.picture = picture
+        self.box_px = None
+        self.pose = None
+        self.latency_ms = None
+        self.picture_changed.emit()
+        self.box_changed.emit()
+        self.pose_changed.emit()
+
+    def set_pose(self, pose: Pose | None, latency_ms: float | None = None) -> None:
+        """Show what the network saw."""
+        self.pose = pose
+        self.latency_ms = latency_ms
+        self.pose_changed.emit()
+
+    def set_box(self, box_px: Box | None) -> None:
+        """Set the person's box the user gave, or None to let the program find the person."""
+        if box_px != self.box_px:
+            self.box_px = box_px
+            self.box_changed.emit()
+
+    def set_display(self, **changes: Any) -> None:
+        """Change how things are shown: the fields of Display by name."""
+        display = replace(self.display, **changes)
+        if display != self.display:
+            self.display = display
+            self.display_changed.emit()
+
+    def choose_joint(self, joint: int) -> None:
+        """Choose the joint whose heatmap is shown."""
+        self.set_display(joint=joint % skeleton.JOINT_COUNT, heatmap=HeatmapMode.JOINT)
+
+    def set_models(self, models: Sequence[ModelEntry]) -> None:
+        """Replace the list of checkpoints to choose from."""
+        if tuple(models) != self.models:
+            self.models = tuple(models)
+            self.models_changed.emit()
+
+    def set_model(self, model: ModelEntry | None, device: str) -> None:
+        """Tell which model is loaded, and where it runs."""
+        if model != self.model or device != self.device:
+            self.model, self.device = model, device
+            self.model_changed.emit()
+
+    def set_mirror(self, mirror: bool) -> None:
+        """Switch the averaging with the mirrored picture."""
+        if mirror != self.mirror:
+            self.mirror = mirror
+            self.mirror_changed.emit()
+
+    def set_trail(self, paths: Sequence[Path], index: int) -> None:
+        """Set the pictures that next and previous step through."""
+        self.trail, self.trail_index = tuple(paths), index
+        self.trail_changed.emit()
+
+    def set_activity(self, activity: str) -> None:
+        """Say what the program is doing, an empty string when it rests."""
+        if activity != self.activity:
+            self.activity = activity
+            self.activity_changed.emit()

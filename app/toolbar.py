@@ -1,0 +1,158 @@
+"""The toolbar and the menus, made from the table of actions, with the samples, the model picker and Export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QSizePolicy,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
+
+from app import icons
+from app.actions import ACTIONS, MENUS, TOOLBAR
+from app.sources import Sample
+from app.state import AppState
+from app.theme import Theme
+from app.views.panel import keep_keys
+
+_OPEN_FILE = "…open"
+
+
+class ModelPicker(QWidget):
+    """Chooses between the checkpoints; its last line opens a file."""
+
+    def __init__(self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None]) -> None:
+        super().__init__()
+        self._state = state
+        self._choose = choose
+        self._open_file = open_file
+        self.combo = QComboBox()
+        self.combo.setMinimumContentsLength(15)
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.combo.setAccessibleName("Model")
+        self.combo.setToolTip("Which checkpoint looks at the picture (M: the next one)")
+        self.combo.activated.connect(self._activated)
+        keep_keys(self.combo)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 0, 4, 0)
+        row.addWidget(QLabel("Model", objectName="muted"))
+        row.addWidget(self.combo)
+        state.models_changed.connect(self._refill)
+        state.model_changed.connect(self._refill)
+        self._refill()
+
+    def _refill(self) -> None:
+        self.combo.clear()
+        for model in self._state.models:
+            self.combo.addItem(model.name, model.source)
+            self.combo.setItemData(self.combo.count() - 1, model.detail, Qt.ItemDataRole.ToolTipRole)
+        if self._state.models:
+            self.combo.insertSeparator(self.combo.count())
+        self.combo.addItem("Open checkpoint…", _OPEN_FILE)
+        model = self._state.model
+        place = -1 if model is None else self.combo.findData(model.source)
+        self.combo.setCurrentIndex(place)
+        if place < 0:
+            self.combo.setPlaceholderText("loading…" if self._state.models else "none")
+
+    def _activated(self, index: int) -> None:
+        source = self.combo.itemData(index)
+        if source == _OPEN_FILE:
+            self._open_file()
+        elif self._state.model is None or source != self._state.model.source:
+            self._choose(source)
+
+
+class Chrome:
+    """Menus and toolbar of the window."""
+
+    def __init__(
+        self, window: QMainWindow, actions: Mapping[str, QAction], picker: ModelPicker, samples: Sequence[Sample],
+        open_path: Callable[[Path], None],
+    ) -> None:  # fmt: skip
+        self._window = window
+        self._actions = actions
+        self._picker = picker
+        self._open_path = open_path
+        self.samples = self._menu_button("Samples", "Bundled pictures whose true 3D pose is known")
+        for sample in samples:
+            self.samples.menu().addAction(sample.title, lambda path=sample.path: open_path(path))
+        self.samples.setEnabled(bool(samples))
+        self.export = self._menu_button("Export", "Save pictures or numbers")
+        for key in ("export_picture", "export_3d", "export_window", "export_json"):
+            self.export.menu().addAction(actions[key])
+        self.recent = QMenu("Open recent", window)
+        self._fill_menus()
+        self._fill_toolbar()
+
+    def recolour(self, theme: Theme) -> None:
+        """Draw the icons of the menu buttons in the theme's colours."""
+        self.samples.setIcon(icons.icon("sample", theme.text, theme.border))
+        self.export.setIcon(icons.icon("export", theme.text, theme.border))
+
+    def show_recent(self, paths: Sequence[Path]) -> None:
+        """List the pictures opened last."""
+        self.recent.clear()
+        for path in paths:
+            action = self.recent.addAction(path.name, lambda path=path: self._open_path(path))
+            action.setToolTip(str(path))
+        self.recent.setEnabled(bool(paths))
+
+    def _menu_button(self, text: str, tip: str) -> QToolButton:
+        button = QToolButton(text=text, toolTip=tip)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setMenu(QMenu(button))
+        return button
+
+    def _fill_menus(self) -> None:
+        themes = QActionGroup(self._window)
+        for name in MENUS:
+            menu = self._window.menuBar().addMenu(f"&{name}")
+            menu.setToolTipsVisible(True)
+            for spec in ACTIONS:
+                if spec.menu != name:
+                    continue
+                if spec.separated:
+                    menu.addSeparator()
+                menu.addAction(self._actions[spec.key])
+                if spec.key == "open_folder":
+                    menu.addMenu(self.recent)
+                if spec.key.startswith("theme_"):
+                    self._actions[spec.key].setCheckable(True)
+                    themes.addAction(self._actions[spec.key])
+
+    def _fill_toolbar(self) -> None:
+        bar = QToolBar("Tools", self._window)
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(18, 18))
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        own = {"@samples": self.samples, "@model": self._picker, "@export": self.export, "@space": space}
+        for key in TOOLBAR:
+            if key == "|":
+                bar.addSeparator()
+            elif key in own:
+                bar.addWidget(own[key])
+            else:
+                bar.addAction(self._actions[key])
+                button = bar.widgetForAction(self._actions[key])
+                if key in ("previous", "next") and isinstance(button, QToolButton):
+                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self._window.addToolBar(bar)
+        # Hiding it from a menu would leave no way back.
+        bar.toggleViewAction().setVisible(False)

@@ -1,0 +1,131 @@
+"""Bars: how far each bone is from its group, right and left next to each other, with the verdict's limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont
+
+from app.colours import VERDICT_COLOURS, bone_colours
+from app.state import AppState
+from app.theme import ThemeWatcher
+from core import skeleton
+
+_COLUMNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    # group, label, bones from right to left
+    ("legs", "thigh", ("right_thigh", "left_thigh")),
+    ("legs", "shank", ("right_shank", "left_shank")),
+    ("arms", "upper arm", ("right_upper_arm", "left_upper_arm")),
+    ("arms", "forearm", ("right_forearm", "left_forearm")),
+    ("hips", "hip", ("right_hip_bone", "left_hip_bone")),
+    ("shoulders", "collar", ("right_collar", "left_collar")),
+    ("", "torso", ("torso",)),
+    ("", "head", ("head",)),
+)
+_GROUP_GAP = 0.55
+_BAR = 0.38
+
+
+def _layout() -> tuple[dict[str, float], list[tuple[float, str]], dict[str, tuple[float, float]]]:
+    """Return the x of each bone, the ticks, and from where to where each group reaches."""
+    place: dict[str, float] = {}
+    ticks: list[tuple[float, str]] = []
+    spans: dict[str, tuple[float, float]] = {}
+    x, before = 0.0, None
+    for group, label, bones in _COLUMNS:
+        if before is not None:
+            x += 1.0 + (_GROUP_GAP if group != before else 0.0)
+        before = group
+        for bone, shift in zip(bones, (-_BAR / 2, _BAR / 2) if len(bones) == 2 else (0.0,), strict=True):
+            place[bone] = x + shift
+        ticks.append((x, label))
+        if group:
+            first = spans.get(group, (x, x))[0]
+            spans[group] = (first, x)
+    return place, ticks, spans
+
+
+class BoneBars(pg.PlotWidget):
+    """Deviation of each bone in percent, grouped as the geometry loss groups them."""
+
+    def __init__(self, state: AppState, themes: ThemeWatcher) -> None:
+        super().__init__()
+        self._state = state
+        self._themes = themes
+        self._place, ticks, self._spans = _layout()
+        plot = self.getPlotItem()
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.setMouseEnabled(x=False, y=False)
+        plot.getAxis("bottom").setTicks([ticks])
+        plot.getAxis("bottom").setStyle(tickLength=0)
+        plot.setLabel("left", "deviation from group, %")
+        plot.setXRange(-0.6, ticks[-1][0] + 0.6, padding=0)
+        plot.showGrid(y=True, alpha=0.18)
+        order = skeleton.BONE_NAMES
+        self._bars = pg.BarGraphItem(
+            x=[self._place[name] for name in order], height=[0.0] * len(order), width=_BAR * 0.92
+        )
+        plot.addItem(self._bars)
+        self._limits = [pg.InfiniteLine(angle=0) for _ in range(4)]
+        for line in (*self._limits, pg.InfiniteLine(0, angle=0, pen=pg.mkPen(140, 145, 155))):
+            plot.addItem(line, ignoreBounds=True)
+        self._labels = {group: pg.TextItem(anchor=(0.5, 0.0)) for group in self._spans}
+        for label in self._labels.values():
+            plot.addItem(label, ignoreBounds=True)
+        self.setToolTip(
+            "Each bone's length over its canonical length, against the mean of its group, in percent.\n"
+            "Left bar: the body's right side, right bar: its left side. Lines: doubtful and implausible.\n"
+            "Above: each group's share of the geometry loss."
+        )
+        state.pose_changed.connect(self._refresh)
+        state.display_changed.connect(self._refresh)
+        themes.changed.connect(self._retheme)
+        self._retheme()
+
+    def heights(self) -> list[float]:
+        """Return what is drawn, in the order of the bones."""
+        return [float(value) for value in self._bars.opts["height"]]
+
+    def _retheme(self) -> None:
+        theme = self._themes.theme
+        self.setBackground(theme.panel)
+        font = QFont(self.font())
+        font.setPixelSize(11)
+        for name in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(theme.border)
+            axis.setTextPen(theme.muted)
+            axis.setTickFont(font)
+        for label in self._labels.values():
+            label.setColor(theme.muted)
+            label.setFont(font)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        pose, theme = self._state.pose, self._themes.theme
+        doubtful, implausible = self._state.verdict_limits
+        for line, value, verdict in zip(
+            self._limits, (doubtful, -doubtful, implausible, -implausible),
+            ("doubtful", "doubtful", "implausible", "implausible"), strict=True,
+        ):  # fmt: skip
+            line.setValue(value)
+            colour = QColor(*VERDICT_COLOURS[verdict])
+            colour.setAlpha(150)
+            line.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DashLine))
+        report = None if pose is None else pose.geometry
+        heights = [0.0] * skeleton.BONE_COUNT if report is None else [bone.deviation_percent for bone in report.bones]
+        colours = bone_colours(self._state.display.colours, report)
+        self._bars.setOpts(height=heights, brushes=[pg.mkBrush(*colour) for colour in colours], pen=pg.mkPen(None))
+        reach = max(implausible * 1.15, *(abs(height) * 1.1 for height in heights))
+        # Room above the bars for the groups' names.
+        self.setYRange(-reach, reach * 1.45, padding=0)
+        total = 0.0 if report is None else report.loss
+        for group, label in self._labels.items():
+            first, last = self._spans[group]
+            share = "" if report is None or total <= 0 else f" {100 * report.groups[group] / total:.0f} %"
+            label.setText(f"{group}{share}")
+            label.setColor(theme.muted)
+            label.setPos((first + last) / 2, reach * 1.42)

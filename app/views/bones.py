@@ -1,0 +1,197 @@
+"""The bone panel: one plain sentence, the table of bones, and the bars."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTableView
+
+from app.colours import VERDICT_COLOURS
+from app.naming import short_name
+from app.state import AppState
+from app.theme import ThemeWatcher
+from app.views.bone_bars import BoneBars
+from app.views.panel import ElidedLabel, Panel, keep_keys
+from core.pose import Bone
+
+SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+_VERDICT_RANK: Final = {"plausible": 0, "doubtful": 1, "implausible": 2}
+
+COLUMNS: Final[tuple[tuple[str, str], ...]] = (
+    ("Bone", "The 14 bones of the method; R and L are the body's own right and left"),
+    ("Length, mm", "Length in millimetres. A picture alone does not tell a person's height: the whole skeleton is\n"
+                   "scaled to the mean size of the people the network was trained on."),
+    ("Ratio", "Length over the canonical length of that bone. A real body has nearly the same ratio everywhere."),
+    ("Deviation, %", "How far the ratio is from the mean ratio of the bone's group (legs, arms, hips, shoulders)"),
+    ("R − L, %", "Right minus left over their mean. Real arms and legs differ by a few percent."),
+    ("Verdict", "Plausible, doubtful or implausible, by the larger of deviation and left-right difference"),
+)  # fmt: skip
+_Index = QModelIndex | QPersistentModelIndex
+
+
+def _signed(percent: float) -> str:
+    """One decimal with its sign, and no sign on what rounds to zero."""
+    text = f"{percent:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+class BoneModel(QAbstractTableModel):
+    """The bones of the pose as rows."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self._bones: tuple[Bone, ...] = ()
+        self._icons: dict[str, QIcon] = {}
+        self._state = state
+        state.pose_changed.connect(self._refresh)
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Return the number of bones."""
+        return 0 if parent.isValid() else len(self._bones)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
+        """Return a column's title and its explanation."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return COLUMNS[section][1]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return self._alignment(section)
+        return None
+
+    def data(self, index: _Index, role: int = 0) -> Any:
+        """Return what a cell shows."""
+        bone, column = self._bones[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(bone, column)
+        if role == SORT_ROLE:
+            return self._sort_value(bone, column, index.row())
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return self._alignment(column)
+        if role == Qt.ItemDataRole.DecorationRole and column == 5:
+            return self._dot(bone.verdict)
+        return None
+
+    @staticmethod
+    def _alignment(column: int) -> Qt.AlignmentFlag:
+        side = Qt.AlignmentFlag.AlignLeft if column in (0, 5) else Qt.AlignmentFlag.AlignRight
+        return side | Qt.AlignmentFlag.AlignVCenter
+
+    @staticmethod
+    def _text(bone: Bone, column: int) -> str:
+        difference = bone.left_right_percent
+        return (
+            short_name(bone.name),
+            f"{bone.length_mm:.0f}",
+            f"{bone.ratio:.2f}",
+            _signed(bone.deviation_percent),
+            "–" if difference is None else _signed(difference),
+            bone.verdict,
+        )[column]
+
+    @staticmethod
+    def _sort_value(bone: Bone, column: int, row: int) -> float:
+        difference = bone.left_right_percent
+        return (
+            float(row),
+            bone.length_mm,
+            bone.ratio,
+            bone.deviation_percent,
+            0.0 if difference is None else difference,
+            float(_VERDICT_RANK[bone.verdict]),
+        )[column]
+
+    def _dot(self, verdict: str) -> QIcon:
+        if verdict not in self._icons:
+            pixmap = QPixmap(24, 24)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(pixmap)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(*VERDICT_COLOURS[verdict]))
+            painter.drawEllipse(3, 3, 18, 18)
+            painter.end()
+            self._icons[verdict] = QIcon(pixmap)
+        return self._icons[verdict]
+
+    def _refresh(self) -> None:
+        pose = self._state.pose
+        bones = () if pose is None else pose.geometry.bones
+        if len(bones) == len(self._bones) and bones:
+            # Same rows: keeps selection and scroll position while pictures change.
+            self._bones = bones
+            self.dataChanged.emit(self.index(0, 0), self.index(len(bones) - 1, len(COLUMNS) - 1))
+            return
+        self.beginResetModel()
+        self._bones = bones
+        self.endResetModel()
+
+
+class BonesPanel(Panel):
+    """Shows whether the bones can be real."""
+
+    def __init__(self, state: AppState, themes: ThemeWatcher) -> None:
+        super().__init__("Bones")
+        self._state = state
+        self.sentence = ElidedLabel(objectName="sentence")
+        self.note.hide()
+        self._header.insertWidget(1, self.sentence, 1)
+        self.model = BoneModel(state)
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(self.model)
+        self._proxy.setSortRole(SORT_ROLE)
+        self.table = self._make_table()
+        keep_keys(self.table)
+        self.bars = BoneBars(state, themes)
+        splitter = QSplitter(Qt.Orientation.Horizontal, objectName="bones")
+        splitter.addWidget(self.table)
+        splitter.addWidget(self.bars)
+        splitter.setChildrenCollapsible(False)
+        splitter.setSizes([560, 640])
+        self.add_content(splitter, 1)
+        state.pose_changed.connect(self._refresh)
+        self._refresh()
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self._proxy)
+        table.setSortingEnabled(True)
+        table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setAlternatingRowColors(True)
+        table.setShowGrid(False)
+        table.setIconSize(QSize(12, 12))
+        table.setMinimumWidth(380)
+        table.setAccessibleName("Bones")
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(20)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+        return table
+
+    def _refresh(self) -> None:
+        pose = self._state.pose
+        if pose is None:
+            text = (
+                "bone lengths appear here with the first pose"
+                if self._state.picture is None
+                else "waiting for the pose"
+            )
+            self.sentence.setText(text)
+            self.sentence.setToolTip("")
+            return
+        report = pose.geometry
+        self.sentence.setText(f"{report.sentence()}  Geometry loss {report.loss:.4f}, its shares above the bars.")
+        self.sentence.setToolTip(
+            "Geometry loss: within each group, the variance of length over canonical length, summed over the groups"
+        )

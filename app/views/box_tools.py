@@ -1,0 +1,96 @@
+"""Drawing and dragging the person's box over the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPen
+
+from app.sources import Box
+
+_SMALLEST_PX = 8.0
+
+
+class PictureViewBox(pg.ViewBox):
+    """A view box that pans and zooms a picture and, when asked, draws a box instead."""
+
+    drawn = Signal(object)
+    """A new box: (x, y, width, height) in picture pixels."""
+    fit_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(lockAspect=True, invertY=True, enableMenu=False)
+        self.drawing = False
+        self._band = pg.QtWidgets.QGraphicsRectItem()
+        pen = QPen(QColor(255, 255, 255), 1.5, Qt.PenStyle.DashLine)
+        pen.setCosmetic(True)
+        self._band.setPen(pen)
+        self._band.setBrush(QColor(255, 255, 255, 25))
+        self._band.hide()
+        self.addItem(self._band, ignoreBounds=True)
+
+    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:  # noqa: N802
+        """Draw a box while drawing, pan otherwise."""
+        if not self.drawing or event.button() != Qt.MouseButton.LeftButton:
+            super().mouseDragEvent(event, axis=axis)
+            return
+        event.accept()
+        start = self.mapToView(event.buttonDownPos())
+        rect = QRectF(start, self.mapToView(event.pos())).normalized()
+        self._band.setRect(rect)
+        self._band.setVisible(not event.isFinish())
+        if event.isFinish() and min(rect.width(), rect.height()) >= _SMALLEST_PX:
+            self.drawn.emit((rect.x(), rect.y(), rect.width(), rect.height()))
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802
+        """Fit the picture."""
+        event.accept()
+        self.fit_asked.emit()
+
+
+class BoxItem(pg.ROI):
+    """The person's box with handles at its corners and one to move it; the inside stays free for panning."""
+
+    changed = Signal(object)
+    """The user let go of the box: (x, y, width, height) in picture pixels."""
+
+    def __init__(self) -> None:
+        super().__init__((0, 0), (1, 1), movable=False, rotatable=False, resizable=True, antialias=True)
+        self._colour = QColor(255, 255, 255, 190)
+        for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            self.addScaleHandle((x, y), (1 - x, 1 - y))
+        self.addTranslateHandle((0.5, 0.0))
+        self.handlePen = pg.mkPen(255, 255, 255, 220, width=1.5)
+        for handle in self.getHandles():
+            handle.radius = 5
+            handle.buildPath()
+            handle.pen = handle.currentPen = pg.mkPen(255, 255, 255, 220, width=1.5)
+            handle.hoverPen = pg.mkPen(255, 214, 102, width=2)
+            handle.setToolTip("Drag to change the person's box; the pose follows")
+        self._quiet = False
+        self.sigRegionChangeFinished.connect(self._tell)
+        self.show_box((0.0, 0.0, 1.0, 1.0), given=False)
+        self.hide()
+
+    def show_box(self, box: Box, given: bool) -> None:
+        """Show a box: a full line where the user gave it, dashed where the program found it."""
+        self._quiet = True
+        try:
+            self.setPos(QPointF(box[0], box[1]), finish=False)
+            self.setSize((box[2], box[3]), finish=False)
+        finally:
+            self._quiet = False
+        pen = pg.mkPen(255, 255, 255, 200, width=1.4, style=Qt.PenStyle.SolidLine if given else Qt.PenStyle.DashLine)
+        self.setPen(pen)
+        self.hoverPen = pen
+        self.show()
+
+    def _tell(self) -> None:
+        if self._quiet:
+            return
+        rect = QRectF(self.pos(), QPointF(self.pos().x() + self.size().x(), self.pos().y() + self.size().y()))
+        rect = rect.normalized()
+        if min(rect.width(), rect.height()) >= _SMALLEST_PX:
+            self.changed.emit((rect.x(), rect.y(), rect.width(), rect.height()))

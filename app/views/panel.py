@@ -1,0 +1,94 @@
+"""A framed panel with a title, room for controls in its header, and a content widget: what every view sits in."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+
+class ElidedLabel(QLabel):
+    """A label that cuts its text instead of widening its panel; the tool tip has all of it."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Ask for no width at all."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+        """Draw as much as fits."""
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        self.style().drawItemText(
+            painter, self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.palette(), True,
+            text, self.foregroundRole(),
+        )  # fmt: skip
+
+
+class Panel(QFrame):
+    """The frame that all views share."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self.title = QLabel(title, objectName="panelTitle")
+        self.note = ElidedLabel(objectName="muted")
+        self._header = QHBoxLayout()
+        self._header.setContentsMargins(10, 5, 6, 3)
+        self._header.setSpacing(6)
+        self._header.addWidget(self.title)
+        self._header.addWidget(self.note, 1)
+        header = QWidget(objectName="panelHeader")
+        header.setLayout(self._header)
+        header.setMinimumHeight(34)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(1, 1, 1, 1)
+        self._column.setSpacing(0)
+        self._column.addWidget(header)
+
+    def add_control(self, widget: QWidget) -> None:
+        """Put a control at the right of the header."""
+        self._header.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    def add_content(self, widget: QWidget, stretch: int = 0) -> None:
+        """Put a widget under what is already there."""
+        self._column.addWidget(widget, stretch)
+
+
+class EmptyState(QWidget):
+    """What stands in a view that has nothing to show yet: a line on what it is, and a line on what to do."""
+
+    def __init__(self, title: str, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = QLabel(title, objectName="emptyTitle", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.text = QLabel(text, objectName="emptyText", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(8)
+        column.addStretch(1)
+        column.addWidget(self.title)
+        column.addWidget(self.text)
+        column.addStretch(1)
+
+    def say(self, title: str, text: str) -> None:
+        """Change both lines."""
+        self.title.setText(title)
+        self.text.setText(text)
+
+
+class _KeyKeeper(QObject):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        command = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and not event.modifiers() & command
+            and event.key() < Qt.Key.Key_F1
+        ):
+            event.accept()
+        return super().eventFilter(watched, event)
+
+
+def keep_keys(*widgets: QWidget) -> None:
+    """Let these widgets use plain keys (arrows, letters) while they have the focus, before the window's shortcuts."""
+    for widget in widgets:
+        widget.installEventFilter(_KeyKeeper(widget))

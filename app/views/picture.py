@@ -1,0 +1,253 @@
+"""The picture panel: the picture with heatmap, skeleton and box over it, and the strip of heatmaps under it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPixmap, QTransform
+from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip, QWidget
+
+from app.colours import NOBODY_CONFIDENCE, TRUTH_COLOUR, ColourMode, bone_colours, heat_table, joint_colours
+from app.naming import JOINT_ORDER
+from app.sources import Box
+from app.state import AppState, HeatmapMode
+from app.theme import ThemeWatcher
+from app.views.box_tools import BoxItem, PictureViewBox
+from app.views.heatmap_strip import HeatmapStrip
+from app.views.joint_tip import joint_tip
+from app.views.panel import EmptyState, Panel, keep_keys
+from app.views.skeleton_item import SkeletonItem
+from core import skeleton
+
+_EMPTY_TITLE = "Open a picture of a person"
+_EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
+_FAINTEST_TOP = 0.35
+"""A map whose peak is lower than this is drawn no brighter than that: faint means unsure."""
+
+
+class BoxListener(Protocol):
+    """Who is told about a box that the user drew."""
+
+    def give_box(self, box: Box | None) -> None:
+        """Take another box for the person."""
+
+
+class PicturePanel(Panel):
+    """Shows where the network sees each joint."""
+
+    def __init__(self, state: AppState, themes: ThemeWatcher, listener: BoxListener) -> None:
+        super().__init__("Picture")
+        self._state = state
+        self._themes = themes
+        self._listener = listener
+        self._add_heatmap_controls()
+        self.graphics = pg.GraphicsView()
+        self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        self.graphics.setMinimumSize(240, 160)
+        # The window takes what is dropped; a graphics view would swallow it.
+        self.graphics.setAcceptDrops(False)
+        self.graphics.viewport().setAcceptDrops(False)
+        self.graphics.setAccessibleName("Picture")
+        self.box_view = PictureViewBox()
+        self.graphics.setCentralItem(self.box_view)
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._heat = pg.ImageItem(axisOrder="row-major")
+        self._heat.setLookupTable(heat_table())
+        self._heat.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        self.truth = SkeletonItem(thin=True)
+        self.skeleton = SkeletonItem()
+        self.box = BoxItem()
+        for order, item in enumerate((self._image, self._heat, self.truth, self.box, self.skeleton)):
+            item.setZValue(order)
+            self.box_view.addItem(item, ignoreBounds=item is not self._image)
+        self.empty = EmptyState(_EMPTY_TITLE, _EMPTY_TEXT)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.graphics)
+        self.add_content(self._pages, 1)
+        self.strip = HeatmapStrip(state, themes)
+        keep_keys(self.strip)
+        self.add_content(self.strip)
+        self._connect()
+        self._retheme()
+        self._show_picture()
+        self._show_display()
+
+    def _add_heatmap_controls(self) -> None:
+        self.heatmaps = QComboBox()
+        self.heatmaps.setToolTip("Which heatmap lies over the picture: where the network believes a joint to be")
+        self.heatmaps.setAccessibleName("Heatmap")
+        self.heatmaps.addItem("No heatmap", None)
+        self.heatmaps.addItem("All joints", -1)
+        for joint in JOINT_ORDER:
+            self.heatmaps.addItem(skeleton.plain_name(skeleton.JOINT_NAMES[joint]).capitalize(), joint)
+        self.heatmaps.activated.connect(self._choose_heatmap)
+        self.opacity = QSlider(Qt.Orientation.Horizontal, minimum=5, maximum=100)
+        self.opacity.setFixedWidth(84)
+        self.opacity.setToolTip("Opacity of the heatmap")
+        self.opacity.setAccessibleName("Opacity of the heatmap")
+        self.opacity.valueChanged.connect(lambda value: self._state.set_display(opacity=value / 100.0))
+        keep_keys(self.heatmaps, self.opacity)
+        self.add_control(QLabel("Heatmap", objectName="muted"))
+        self.add_control(self.heatmaps)
+        self.add_control(self.opacity)
+
+    def _connect(self) -> None:
+        state = self._state
+        state.picture_changed.connect(self._show_picture)
+        state.pose_changed.connect(self._show_pose)
+        state.display_changed.connect(self._show_display)
+        state.box_changed.connect(self._show_box)
+        state.activity_changed.connect(self._show_note)
+        self._themes.changed.connect(self._retheme)
+        self.box_view.drawn.connect(self._box_drawn)
+        self.box_view.fit_asked.connect(self.fit)
+        self.box.changed.connect(self._listener.give_box)
+        self.graphics.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.graphics.scene().sigMouseClicked.connect(self._mouse_clicked)
+
+    def fit(self) -> None:
+        """Show the whole picture."""
+        picture = self._state.picture
+        if picture is not None:
+            width, height = picture.size_px
+            self.box_view.setRange(QRectF(0, 0, width, height), padding=0.02)
+
+    def zoom(self, factor: float) -> None:
+        """Zoom about the middle; over 1 shows more detail."""
+        self.box_view.scaleBy((1.0 / factor, 1.0 / factor))
+
+    def draw_box(self, drawing: bool) -> None:
+        """Let the next drag draw a box."""
+        self.box_view.drawing = drawing
+        self.graphics.viewport().setCursor(Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor)
+
+    def picture(self) -> QPixmap:
+        """Return what the view shows, for export."""
+        return self.graphics.grab()
+
+    def _box_drawn(self, box: Box) -> None:
+        self._listener.give_box(box)
+
+    def _choose_heatmap(self, index: int) -> None:
+        joint = self.heatmaps.itemData(index)
+        if joint is None:
+            self._state.set_display(heatmap=HeatmapMode.OFF)
+        elif joint < 0:
+            self._state.set_display(heatmap=HeatmapMode.ALL)
+        else:
+            self._state.choose_joint(joint)
+
+    def _retheme(self) -> None:
+        self.graphics.setBackground(self._themes.theme.canvas)
+
+    def _show_picture(self) -> None:
+        picture = self._state.picture
+        self._pages.setCurrentWidget(self.empty if picture is None else self.graphics)
+        self.strip.setVisible(picture is not None)
+        for control in (self.heatmaps, self.opacity):
+            control.setEnabled(picture is not None)
+        if picture is None:
+            self._image.clear()
+        else:
+            self._image.setImage(picture.rgb, autoLevels=False, levels=(0, 255))
+            self.fit()
+        self._show_pose()
+
+    def _show_pose(self) -> None:
+        self._show_box()
+        self._show_skeleton()
+        self._show_heat()
+        self._show_note()
+
+    def _show_display(self) -> None:
+        display = self._state.display
+        wanted = {HeatmapMode.OFF: None, HeatmapMode.ALL: -1}.get(display.heatmap, display.joint)
+        self.heatmaps.setCurrentIndex(self.heatmaps.findData(wanted) if wanted is not None else 0)
+        self.opacity.setValue(round(100 * display.opacity))
+        self._show_skeleton()
+        self._show_heat()
+        self._show_box()
+
+    def _show_skeleton(self) -> None:
+        pose, picture, display = self._state.pose, self._state.picture, self._state.display
+        self.skeleton.setVisible(display.skeleton)
+        if pose is None:
+            self.skeleton.clear()
+        else:
+            colours = bone_colours(display.colours, pose.geometry)
+            chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
+            joints = joint_colours(display.colours)
+            self.skeleton.show_joints(pose.joints_px, pose.confidence, colours, joints, chosen)
+        if picture is None or picture.truth is None or not display.ghost:
+            self.truth.clear()
+            return
+        white = (TRUTH_COLOUR,) * skeleton.BONE_COUNT
+        sure = np.ones(skeleton.JOINT_COUNT)
+        self.truth.show_joints(picture.truth.joints_px, sure, white, joint_colours(ColourMode.VERDICT), None)
+
+    def _show_heat(self) -> None:
+        pose, display = self._state.pose, self._state.display
+        if pose is None or display.heatmap is HeatmapMode.OFF:
+            self._heat.hide()
+            return
+        maps = pose.heatmaps
+        shown = maps.max(axis=0) if display.heatmap is HeatmapMode.ALL else maps[display.joint]
+        top = max(float(shown.max()), _FAINTEST_TOP)
+        self._heat.setImage(shown, autoLevels=False, levels=(0.0, top))
+        scale = pose.crop_size / shown.shape[1]
+        matrix = pose.crop_to_picture
+        self._heat.setTransform(
+            QTransform(
+                matrix[0, 0] * scale, matrix[1, 0] * scale, matrix[0, 1] * scale, matrix[1, 1] * scale,
+                matrix[0, 2], matrix[1, 2],
+            )
+        )  # fmt: skip
+        self._heat.setOpacity(display.opacity)
+        self._heat.show()
+
+    def _show_box(self) -> None:
+        state = self._state
+        box = state.box_px or (state.pose.box_px if state.pose is not None else None)
+        if box is None or not state.display.box:
+            self.box.hide()
+        else:
+            self.box.show_box(box, given=state.box_px is not None)
+
+    def _show_note(self) -> None:
+        picture, pose = self._state.picture, self._state.pose
+        self.title.setText("Picture" if picture is None else picture.title)
+        if picture is None:
+            self.note.setText("")
+        elif pose is None:
+            self.note.setText(self._state.activity or "no pose yet")
+        elif pose.mean_confidence < NOBODY_CONFIDENCE:
+            self.note.setText("probably nobody here: draw a box around the person (B)")
+        else:
+            self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %")
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        pose = self._state.pose
+        joint = None
+        if pose is not None and self.skeleton.isVisible():
+            joint = self.skeleton.joint_near(self.box_view.mapSceneToView(position))
+        self.skeleton.hover(joint)
+        if joint is None or pose is None:
+            QToolTip.hideText()
+            return
+        where = self.graphics.viewport().mapToGlobal(self.graphics.mapFromScene(position) + QPoint(14, 12))
+        QToolTip.showText(where, joint_tip(pose, joint), self.graphics)
+
+    def _mouse_clicked(self, event: object) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:  # type: ignore[attr-defined]
+            return
+        joint = self.skeleton.joint_near(self.box_view.mapSceneToView(event.scenePos()))  # type: ignore[attr-defined]
+        if joint is not None:
+            self._state.choose_joint(joint)
+
+    def focus_widget(self) -> QWidget:
+        """Return what should have the keyboard."""
+        return self.graphics

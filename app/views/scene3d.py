@@ -1,0 +1,203 @@
+"""The 3D scene: skeleton, joints, floor, shadow, axes, labels and the ghost of the truth, in one vispy canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vispy import scene
+from vispy.color import Color
+
+from app.colours import TRUTH_COLOUR, Rgb
+from app.naming import short_joint_name
+from app.theme import Theme
+from app.views import mesh3d
+from app.views.axis_gizmo import AxisGizmo
+from app.views.lit_visual import LitMesh
+from core import skeleton
+
+BONE_RADIUS_MM = 24.0
+JOINT_RADIUS_MM = 34.0
+_FLOOR_CELL_MM = 250.0
+_FLOOR_CELLS = 6
+
+
+def _rgba(colours: tuple[Rgb, ...], alpha: float = 1.0) -> NDArray[np.float64]:
+    return np.column_stack([np.asarray(colours, dtype=np.float64) / 255.0, np.full(len(colours), alpha)])
+
+
+class Scene3D:
+    """Owns the canvas and everything drawn in it. Created once: vispy leaks memory with every canvas."""
+
+    def __init__(self) -> None:
+        self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"samples": 4, "depth_size": 24})
+        self.view = self.canvas.central_widget.add_view()
+        # distance stays None, so that zooming is scale_factor alone and cameras can be linked.
+        self.camera = scene.TurntableCamera(fov=30.0, elevation=12.0, azimuth=25.0, scale_factor=2300.0)
+        self.camera.depth_value = 1000.0
+        self.view.camera = self.camera
+        parent = self.view.scene
+        self._floor = scene.visuals.Line(parent=parent, connect="segments", method="gl", antialias=False)
+        self._shadow = LitMesh(flat=True, parent=parent)
+        self._bones = LitMesh(parent=parent)
+        self._joints = LitMesh(parent=parent)
+        self._ghost_depth = LitMesh(flat=True, parent=parent)
+        self._ghost = LitMesh(parent=parent)
+        self._gizmo = AxisGizmo(self.canvas)
+        self._labels = scene.visuals.Text(parent=parent, font_size=7, face="DejaVu Sans", anchor_x="left")
+        self._set_states()
+        self._body: NDArray[np.float64] | None = None
+        self._theme: Theme | None = None
+        self._floor_z = -900.0
+        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
+            visual.visible = False
+        self.canvas.events.draw.connect(self._light_from_eye, position="first")
+        self.canvas.events.resize.connect(lambda _event: self._turn_gizmo())
+        self.view.scene.transform.changed.connect(lambda _event: self._turn_gizmo())
+
+    def _set_states(self) -> None:
+        # The floor and its shadow lie behind everything; labels in front of everything.
+        orders = (self._shadow, self._floor, self._bones, self._joints, self._ghost_depth, self._ghost)
+        for order, visual in enumerate((*orders, self._labels)):
+            visual.order = order
+        solid = {"depth_test": True, "blend": False, "color_mask": (True, True, True, True)}
+        self._bones.set_gl_state(**solid)
+        self._joints.set_gl_state(**solid)
+        # First the ghost's depth alone, then its colour where it is nearest: no inner faces shine through.
+        self._ghost_depth.set_gl_state(depth_test=True, blend=False, color_mask=(False, False, False, False))
+        self._ghost.set_gl_state(
+            depth_test=True, depth_func="lequal", blend=True, color_mask=(True, True, True, True),
+            blend_func=("src_alpha", "one_minus_src_alpha"),
+        )  # fmt: skip
+        flat = {"depth_test": False, "blend": True, "color_mask": (True, True, True, True)}
+        for visual in (self._shadow, self._floor, self._labels):
+            visual.set_gl_state(**flat, blend_func=("src_alpha", "one_minus_src_alpha"))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of the theme."""
+        self._theme = theme
+        self.canvas.bgcolor = theme.canvas
+        self._gizmo.set_theme(theme)
+        self._labels.color = theme.text
+        self._draw_floor()
+        self.canvas.update()
+
+    def show(
+        self, joints_mm: NDArray[np.float64], bone_colours: tuple[Rgb, ...], joint_colours: tuple[Rgb, ...],
+        ghost_mm: NDArray[np.float64] | None, chosen: int | None, labels: bool,
+    ) -> None:  # fmt: skip
+        """Show a skeleton of (16, 3) mm in the pose's axes, and the ghost of another one."""
+        body = mesh3d.to_world(joints_mm)
+        self._body = body
+        lowest = body[:, 2].min()
+        ghost = None if ghost_mm is None else mesh3d.to_world(ghost_mm)
+        if ghost is not None:
+            lowest = min(lowest, ghost[:, 2].min())
+        self._floor_z = float(lowest) - JOINT_RADIUS_MM
+        ends = skeleton.BONE_ENDS
+        radii = np.full(skeleton.BONE_COUNT, BONE_RADIUS_MM)
+        bones = mesh3d.capsules(body[ends[:, 0]], body[ends[:, 1]], radii, _rgba(bone_colours))
+        joint_radii = np.full(skeleton.JOINT_COUNT, JOINT_RADIUS_MM)
+        if chosen is not None:
+            joint_radii[chosen] *= 1.3
+        self._bones.set_mesh(bones)
+        # Joints a little lighter than their bones, to stand out against them.
+        self._joints.set_mesh(mesh3d.spheres(body, joint_radii, _lighter(_rgba(joint_colours))))
+        self._draw_shadow(bones)
+        self._draw_floor()
+        self._draw_ghost(ghost)
+        self._labels.text = [short_joint_name(joint) for joint in range(skeleton.JOINT_COUNT)]
+        self._labels.pos = body + np.array([JOINT_RADIUS_MM * 1.4, 0.0, JOINT_RADIUS_MM])
+        self._labels.visible = labels
+        self._bones.visible = self._joints.visible = self._shadow.visible = True
+        self.canvas.update()
+
+    def clear(self) -> None:
+        """Show the floor alone."""
+        self._body = None
+        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
+            visual.visible = False
+        self.canvas.update()
+
+    def look(self, azimuth: float, elevation: float) -> None:
+        """Turn the camera; 0, 0 looks the way the picture's camera did."""
+        self.camera.azimuth, self.camera.elevation = azimuth, elevation
+
+    def fit(self) -> None:
+        """Put the whole body in view without turning."""
+        body = self._body
+        if body is None:
+            self.camera.center, self.camera.scale_factor = (0.0, 0.0, 0.0), 2300.0
+            return
+        low, high = body.min(axis=0), body.max(axis=0)
+        low[2] = min(low[2], self._floor_z)
+        centre = (low + high) / 2
+        self.camera.center = tuple(float(value) for value in centre)
+        # vispy's scale factor spans the shorter side of the view.
+        self.camera.scale_factor = max(float(high[2] - low[2]), float(np.hypot(*(high - low)[:2]))) * 1.18 + 100.0
+
+    def facing_degrees(self) -> float:
+        """Return the azimuth from which the body is seen from the front, from the line of its hips and shoulders."""
+        if self._body is None:
+            return 0.0
+        index = skeleton.JOINT_INDEX
+        across = (
+            self._body[index["left_hip"]] - self._body[index["right_hip"]]
+            + self._body[index["left_shoulder"]] - self._body[index["right_shoulder"]]
+        )  # fmt: skip
+        if float(np.hypot(across[0], across[1])) < 1e-6:
+            return 0.0
+        # Seen from the front, the body's left is on the viewer's right.
+        return float(np.degrees(np.arctan2(across[1], across[0])))
+
+    def _light_from_eye(self, _event: Any) -> None:
+        matrix = np.asarray(self.camera.transform.matrix)
+        eye = tuple(float(value) for value in matrix[3, :3])
+        for visual in (self._bones, self._joints, self._ghost):
+            visual.set_eye(eye)
+
+    def _turn_gizmo(self) -> None:
+        self._gizmo.turn(self.camera.azimuth, self.camera.elevation, self.canvas.size[1])
+
+    def _draw_shadow(self, bones: mesh3d.Mesh) -> None:
+        colour = np.array(Color(self._theme.shadow).rgba if self._theme else (0, 0, 0, 1), dtype=np.float32)
+        shadow = mesh3d.flattened(bones, self._floor_z)
+        # Opaque, because overlapping limbs of a translucent shadow would darken twice.
+        colours = np.broadcast_to(colour, shadow.colours.shape)
+        self._shadow.set_mesh(mesh3d.Mesh(shadow.positions, shadow.normals, colours, shadow.faces))
+
+    def _draw_ghost(self, ghost: NDArray[np.float64] | None) -> None:
+        self._ghost.visible = self._ghost_depth.visible = ghost is not None
+        if ghost is None:
+            return
+        ends = skeleton.BONE_ENDS
+        colour = TRUTH_COLOUR if self._theme is None or self._theme.dark else (90, 96, 110)
+        radii = np.full(skeleton.BONE_COUNT, BONE_RADIUS_MM * 0.7)
+        mesh = mesh3d.capsules(ghost[ends[:, 0]], ghost[ends[:, 1]], radii, _rgba((colour,) * len(radii), 0.5))
+        self._ghost.set_mesh(mesh)
+        self._ghost_depth.set_mesh(mesh)
+
+    def _draw_floor(self) -> None:
+        if self._theme is None:
+            return
+        half = _FLOOR_CELL_MM * _FLOOR_CELLS
+        centre = np.zeros(2) if self._body is None else np.round(self._body[:, :2].mean(axis=0) / _FLOOR_CELL_MM)
+        centre = centre * (1.0 if self._body is None else _FLOOR_CELL_MM)
+        ticks = np.linspace(-half, half, 2 * _FLOOR_CELLS + 1)
+        first, second = np.meshgrid(ticks, ticks[:-1], indexing="ij")
+        step = ticks[1] - ticks[0]
+        along = np.stack([np.stack([first, second], -1), np.stack([first, second + step], -1)], axis=2).reshape(-1, 2)
+        flat = np.concatenate([along, along[:, ::-1]])
+        # Fades out with the distance, so that the floor has no edge.
+        alpha = np.clip(1.15 - np.linalg.norm(flat, axis=1) / half, 0.0, 1.0)
+        colour = np.array(Color(self._theme.grid).rgb)
+        colours = np.column_stack([np.broadcast_to(colour, (len(flat), 3)), alpha]).astype(np.float32)
+        points = np.column_stack([flat + centre, np.full(len(flat), self._floor_z)]).astype(np.float32)
+        self._floor.set_data(pos=points, color=colours)
+
+
+def _lighter(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = colours.copy()
+    out[:, :3] = out[:, :3] * 0.82 + 0.18
+    return out

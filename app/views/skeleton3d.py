@@ -1,0 +1,161 @@
+"""The 3D panel: the scene with its presets, or a calm word where the machine has no OpenGL."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+
+from app.colours import bone_colours, joint_colours
+from app.notifications import Notifier
+from app.state import AppState, HeatmapMode
+from app.theme import ThemeWatcher
+from app.views.panel import EmptyState, Panel
+from core import skeleton
+
+PRESETS = (
+    ("camera", "Camera", "The way the picture's camera saw the person"),
+    ("front", "Front", "From the front of the body, wherever the camera was"),
+    ("side", "Side", "From the body's left side"),
+    ("top", "Top", "From above: depth errors show here first"),
+)
+
+
+def opengl_fault() -> str | None:
+    """Tell why OpenGL cannot be used here, None if it can."""
+    if os.environ.get("BONESIGHT_NO_GL"):
+        return "it was switched off by BONESIGHT_NO_GL"
+    surface = QOffscreenSurface()
+    surface.create()
+    context = QOpenGLContext()
+    if not context.create() or not context.makeCurrent(surface):
+        return "no OpenGL context could be made"
+    context.doneCurrent()
+    return None
+
+
+def ghost_joints(pose_mm: NDArray[np.float64], truth_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale the truth to the size of the pose: a picture alone does not tell how tall a person is."""
+    ends = skeleton.BONE_ENDS
+
+    def size(joints: NDArray[np.float64]) -> float:
+        return float(np.linalg.norm(joints[ends[:, 0]] - joints[ends[:, 1]], axis=1).sum())
+
+    centred = truth_mm - truth_mm[skeleton.ROOT]
+    return centred * (size(pose_mm) / max(size(centred), 1e-9))
+
+
+class Skeleton3DPanel(Panel):
+    """Shows the pose in space."""
+
+    def __init__(self, state: AppState, themes: ThemeWatcher, notifier: Notifier) -> None:
+        super().__init__("3D")
+        self._state = state
+        self._themes = themes
+        self.scene = None
+        self.fault = opengl_fault()
+        self._holder = QWidget()
+        self._holder.setMinimumSize(240, 180)
+        QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
+        self.add_content(self._holder, 1)
+        if self.fault is None:
+            self._make_scene()
+        if self.scene is None:
+            self.title.setEnabled(False)
+            hint = "The picture, the heatmaps and the bone table work without it."
+            self._holder.layout().addWidget(EmptyState("No 3D view on this machine", f"{hint}\nReason: {self.fault}."))
+            text = f"the 3D view is off because {self.fault}"
+            QTimer.singleShot(0, self, lambda: notifier.warn(text, "install OpenGL drivers (Debian: libgl1 libegl1)"))
+            return
+        self._add_presets()
+        themes.changed.connect(self._retheme)
+        state.picture_changed.connect(self._forget_view)
+        state.pose_changed.connect(self._refresh)
+        state.display_changed.connect(self._refresh)
+        self._retheme()
+        self._fitted = False
+
+    def _make_scene(self) -> None:
+        try:
+            from app.views.scene3d import Scene3D
+
+            self.scene = Scene3D()
+        except Exception as error:  # noqa: BLE001  # drivers fail in many ways; 2D and tables must go on
+            self.fault = f"OpenGL could not be started ({type(error).__name__})"
+            return
+        native = self.scene.canvas.native
+        # A native child keeps Qt from composing the whole window through OpenGL (a 2D repaint is 4 times faster).
+        native.setAttribute(Qt.WidgetAttribute.WA_DontCreateNativeAncestors)
+        native.setAttribute(Qt.WidgetAttribute.WA_NativeWindow)
+        native.setAccessibleName("3D skeleton")
+        native.setToolTip("Drag to turn, wheel to zoom, Shift + drag to move")
+        self._holder.layout().addWidget(native)
+
+    def _add_presets(self) -> None:
+        self._group = QButtonGroup(self)
+        for key, text, tip in PRESETS:
+            button = QToolButton(text=text, toolTip=tip)
+            button.clicked.connect(lambda _checked=False, key=key: self.preset(key))
+            self._group.addButton(button)
+            self.add_control(button)
+        fit = QToolButton(text="Fit", toolTip="Put the whole body in view")
+        fit.clicked.connect(self.fit)
+        self.add_control(fit)
+
+    def preset(self, key: str) -> None:
+        """Look from one of the presets and put the body in view."""
+        if self.scene is None:
+            return
+        facing = self.scene.facing_degrees()
+        views = {"camera": (0.0, 0.0), "front": (facing, 4.0), "side": (facing + 90.0, 4.0), "top": (0.0, 90.0)}
+        self.scene.look(*views[key])
+        self.scene.fit()
+
+    def fit(self) -> None:
+        """Put the whole body in view without turning."""
+        if self.scene is not None:
+            self.scene.fit()
+
+    def picture(self) -> QImage | None:
+        """Return what the view shows, for export."""
+        if self.scene is None:
+            return None
+        pixels = np.ascontiguousarray(self.scene.canvas.render(alpha=False))
+        height, width = pixels.shape[:2]
+        return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+    def _forget_view(self) -> None:
+        self._fitted = False
+
+    def _retheme(self) -> None:
+        if self.scene is not None:
+            self.scene.set_theme(self._themes.theme)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        scene = self.scene
+        if scene is None:
+            return
+        pose, picture, display = self._state.pose, self._state.picture, self._state.display
+        if pose is None:
+            scene.clear()
+            self.note.setText("")
+            return
+        truth = picture.truth if picture is not None and display.ghost else None
+        ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
+        chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
+        colours = bone_colours(display.colours, pose.geometry)
+        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.labels)
+        if not self._fitted:
+            self._fitted = True
+            scene.fit()
+        if ghost is None:
+            self.note.setText("floor squares 25 cm")
+        else:
+            error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
+            self.note.setText(f"pale = truth, {error_mm:.0f} mm off per joint on average")
+            self.note.setToolTip("Mean distance of the 16 joints after scaling the truth to the same size")

@@ -1,0 +1,302 @@
+"""The window: layout only. What things do is in commands, what they show in views, what they know in state."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
+
+from app import faults, icons
+from app.actions import colour_icons, make_actions
+from app.colours import ColourMode
+from app.commands import Commands
+from app.notifications import Notifier, ToastStack
+from app.panels import PANELS, Area, Context
+from app.services.backend import Backend, TorchBackend
+from app.services.pictures import Reader, read_with_core
+from app.session import Session
+from app.settings import Settings
+from app.sources import bundled_samples
+from app.state import AppState
+from app.statusbar import StatusBar
+from app.theme import ThemeChoice, ThemeWatcher
+from app.toolbar import Chrome, ModelPicker
+from app.views.bones import BonesPanel
+from app.views.picture import PicturePanel
+from app.views.skeleton3d import Skeleton3DPanel
+
+
+class MainWindow(QMainWindow):
+    """Puts the panels in their places and passes on what is dropped."""
+
+    shown_first = Signal()
+
+    def __init__(
+        self, application: QApplication, settings: Settings, backend: Backend, reader: Reader = read_with_core
+    ) -> None:
+        super().__init__()
+        self.setWindowTitle("Bonesight")
+        self.setWindowIcon(icons.icon("bonesight"))
+        self.setAcceptDrops(True)
+        self.settings = settings
+        self.themes = ThemeWatcher(application, _theme_choice(settings))
+        self.state = AppState(self)
+        self.notifier = Notifier(self)
+        self.session = Session(self.state, self.notifier, backend, reader, self)
+        self.stopped_in_time = True
+        self._restore_options()
+        self._lay_out()
+        self._make_chrome()
+        self.setStatusBar(StatusBar(self.state))
+        self.toasts = ToastStack(self.notifier, self)
+        self._connect()
+        self._first = True
+        if not settings.restore_window(self):
+            available = QGuiApplication.primaryScreen().availableSize()
+            self.resize(min(1440, available.width()), min(900, available.height()))
+
+    def open_text(self, source: str) -> None:
+        """Open what the command line named."""
+        if source.startswith("camera:") or "://" in source:
+            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures and folders")
+        else:
+            self.session.open([Path(source).expanduser()])
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        context = Context(self.session, self.themes, self.notifier)
+        self._panels: dict[str, QWidget] = {}
+        areas: dict[Area, list[QWidget]] = {area: [] for area in Area}
+        for spec in PANELS:
+            self._panels[spec.name] = panel = spec.make(context)
+            areas[spec.area].append(panel)
+        across = _splitter("across", Qt.Orientation.Horizontal, areas, (Area.SIDE, Area.PICTURE, Area.SPACE))
+        down = QSplitter(Qt.Orientation.Vertical, objectName="down")
+        down.addWidget(across)
+        for panel in areas[Area.BELOW]:
+            down.addWidget(panel)
+        down.setChildrenCollapsible(False)
+        down.setStretchFactor(0, 3)
+        down.setStretchFactor(1, 1)
+        down.setHandleWidth(6)
+        down.setSizes([560, 280])
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(6, 4, 6, 6)
+        column.addWidget(down)
+        self.setCentralWidget(holder)
+
+    @property
+    def picture(self) -> PicturePanel:
+        """The picture panel."""
+        panel = self._panels["picture"]
+        assert isinstance(panel, PicturePanel)
+        return panel
+
+    @property
+    def space(self) -> Skeleton3DPanel:
+        """The 3D panel."""
+        panel = self._panels["space"]
+        assert isinstance(panel, Skeleton3DPanel)
+        return panel
+
+    @property
+    def bones(self) -> BonesPanel:
+        """The bone panel."""
+        panel = self._panels["bones"]
+        assert isinstance(panel, BonesPanel)
+        return panel
+
+    def _make_chrome(self) -> None:
+        commands = Commands(self, self.session, self.themes, self.settings, self.notifier, self.picture, self.space)
+        self.actions_by_key = make_actions(self, commands.handlers())
+        self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
+        self.chrome = Chrome(
+            self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path])
+        )
+        self.chrome.show_recent(self.settings.recent())
+
+    def _connect(self) -> None:
+        state, stack = self.state, self.session.undo_stack
+        for signal in (state.display_changed, state.mirror_changed, state.picture_changed, state.trail_changed):
+            signal.connect(self._sync_actions)
+        stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
+        stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
+        state.box_changed.connect(self._box_given)
+        self.themes.changed.connect(self._retheme)
+        self.session.opened.connect(self._opened)
+        self._sync_actions()
+        self._retheme()
+
+    def _sync_actions(self) -> None:
+        display, actions = self.state.display, self.actions_by_key
+        checks = {
+            "verdict": display.colours is ColourMode.VERDICT,
+            "ghost": display.ghost,
+            "skeleton": display.skeleton,
+            "box": display.box,
+            "labels": display.labels,
+            "mirror": self.state.mirror,
+        }
+        for key, checked in checks.items():
+            actions[key].setChecked(checked)
+        picture = self.state.picture
+        for key in ("close", "export_picture", "export_json", "draw_box", "find_person"):
+            actions[key].setEnabled(picture is not None)
+        actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
+        actions["previous"].setEnabled(self.state.trail_index > 0)
+        actions["next"].setEnabled(0 <= self.state.trail_index < len(self.state.trail) - 1)
+        actions["undo"].setEnabled(self.session.undo_stack.canUndo())
+        actions["redo"].setEnabled(self.session.undo_stack.canRedo())
+
+    def _box_given(self) -> None:
+        # One box is what people want; drawing goes on only if asked again.
+        if self.state.box_px is not None and self.actions_by_key["draw_box"].isChecked():
+            self.actions_by_key["draw_box"].setChecked(False)
+            self.picture.draw_box(False)
+
+    def _retheme(self) -> None:
+        theme = self.themes.theme
+        colour_icons(self.actions_by_key, theme)
+        self.chrome.recolour(theme)
+        self.actions_by_key[f"theme_{self.themes.choice}"].setChecked(True)
+
+    def _opened(self, path: Path) -> None:
+        self.settings.add_recent(path)
+        self.chrome.show_recent(self.settings.recent())
+        picture = self.state.picture
+        self.setWindowTitle("Bonesight" if picture is None else f"{picture.title} – Bonesight")
+
+    # Remembering
+
+    def _restore_options(self) -> None:
+        self.state.set_mirror(self.settings.flag("mirror", True))
+        verdict = self.settings.text("colours") == ColourMode.VERDICT
+        self.state.set_display(
+            opacity=self.settings.number("opacity", 0.75, 0.05, 1.0),
+            colours=ColourMode.VERDICT if verdict else ColourMode.SIDE,
+            labels=self.settings.flag("labels", False),
+        )
+
+    def _save_options(self) -> None:
+        settings, display = self.settings, self.state.display
+        settings.save_window(self)
+        settings.set("mirror", self.state.mirror)
+        settings.set("opacity", display.opacity)
+        settings.set("colours", display.colours)
+        settings.set("labels", display.labels)
+        if self.state.model is not None:
+            settings.set("model", self.state.model.source)
+        settings.flush()
+
+    # Events
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Start the services once the window is on screen."""
+        super().showEvent(event)
+        if self._first:
+            self._first = False
+            QTimer.singleShot(0, self, self._begin)
+
+    def _begin(self) -> None:
+        self.session.start(self.settings.text("model"))
+        self.shown_first.emit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        if paths:
+            self.session.open(paths)
+        else:
+            self.notifier.warn("only files can be dropped here", "save the picture first, then drop the file")
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Remember, stop the threads, go."""
+        self._save_options()
+        self.hide()
+        self.stopped_in_time = self.session.stop()
+        super().closeEvent(event)
+
+
+def _splitter(
+    name: str, orientation: Qt.Orientation, areas: dict[Area, list[QWidget]], order: tuple[Area, ...]
+) -> QSplitter:
+    splitter = QSplitter(orientation, objectName=name)
+    splitter.setChildrenCollapsible(False)
+    splitter.setHandleWidth(6)
+    sizes = []
+    for area in order:
+        for panel in areas[area]:
+            splitter.addWidget(panel)
+            splitter.setStretchFactor(splitter.count() - 1, 0 if area is Area.SIDE else 1)
+            sizes.append(200 if area is Area.SIDE else 1000)
+    splitter.setSizes(sizes)
+    return splitter
+
+
+def _theme_choice(settings: Settings) -> ThemeChoice:
+    try:
+        return ThemeChoice(settings.text("theme", ThemeChoice.SYSTEM))
+    except ValueError:
+        return ThemeChoice.SYSTEM
+
+
+def make_application() -> QApplication:
+    """Return the one QApplication, made if there is none."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    # libgomp's waiting threads would spin and starve the window; torch reads this when it is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("Bonesight")
+    application.setOrganizationName("Bonesight")
+    application.setDesktopFileName("bonesight")
+    return application
+
+
+def create_window(
+    source: str | None = None, *, settings: Settings | None = None, backend: Backend | None = None,
+    reader: Reader = read_with_core, greet: bool = True,
+) -> MainWindow:  # fmt: skip
+    """Make the window without showing it.
+
+    Args:
+        source: a picture or folder to open.
+        settings: what to remember; None for the user's own.
+        backend: what computes; None for torch.
+        reader: what decodes pictures.
+        greet: without a source, open the first bundled sample instead of an empty window.
+    """
+    window = MainWindow(make_application(), settings or Settings(), backend or TorchBackend(), reader)
+    samples = bundled_samples() if greet and source is None else []
+    first = source if source is not None else str(samples[0].path) if samples else None
+    if first is not None:
+        window.shown_first.connect(lambda: window.open_text(first))
+    return window
+
+
+def main(source: str | None = None) -> int:
+    """Open the window, run until it is closed, and return the exit code."""
+    application = make_application()
+    window = create_window(source)
+    with faults.reported_to(window.notifier):
+        window.show()
+        code = application.exec()
+    if not window.stopped_in_time:
+        # The network cannot be interrupted in the middle of a picture; nothing is left to save.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return int(code)
