@@ -28,7 +28,7 @@ _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _EXIF_ORIENTATION = 0x0112
 
 # Decoders write their own lines to stderr about damaged files; the user gets one sentence instead.
-cv2.setLogLevel(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @dataclass(frozen=True, eq=False)
