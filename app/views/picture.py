@@ -16,6 +16,7 @@ from app.sources import Box
 from app.state import AppState, HeatmapMode
 from app.theme import ThemeWatcher
 from app.views.box_tools import BoxItem, PictureViewBox
+from app.views.heat import enlarge
 from app.views.heatmap_strip import HeatmapStrip
 from app.views.joint_tip import joint_tip
 from app.views.panel import EmptyState, Panel, keep_keys
@@ -197,6 +198,7 @@ class PicturePanel(Panel):
         maps = pose.heatmaps
         shown = maps.max(axis=0) if display.heatmap is HeatmapMode.ALL else maps[display.joint]
         top = max(float(shown.max()), _FAINTEST_TOP)
+        shown = enlarge(shown)
         self._heat.setImage(shown, autoLevels=False, levels=(0.0, top))
         scale = pose.crop_size / shown.shape[1]
         matrix = pose.crop_to_picture

@@ -1,0 +1,381 @@
+"""A person at the window: opens, looks, chooses, draws a box; and the faults that must not cost them anything."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QMouseEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.colours import SIDE_COLOURS, VERDICT_COLOURS, ColourMode
+from app.sources import Box
+from app.state import HeatmapMode
+from app.window import MainWindow
+from core import skeleton
+from core.pose import Pose
+
+pytest_plugins = ("app_fixtures",)
+
+
+def drop(window: MainWindow, *paths: Path) -> None:
+    """Drop files on the window."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, mime, buttons, keys))
+
+
+def test_a_picture_on_the_command_line_is_shown_with_its_pose(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    assert window.picture.title.text() == "photo.png"
+    assert "80 %" in window.picture.note.text()
+    assert window.bones.model.rowCount() == skeleton.BONE_COUNT
+    assert window.bones.model.index(0, 1).data() == "461"
+    assert any(abs(height) > 1 for height in window.bones.bars.heights())
+    bar = window.statusBar()
+    assert bar.size.text() == "320 × 400 px"
+    assert bar.device.text() == "CPU"
+    assert bar.model.text() == "one"
+    assert "ms" in bar.latency.text()
+
+
+def test_an_empty_window_says_what_to_do(open_window: Opener) -> None:
+    window = open_window()
+    assert window.picture.empty.isVisible()
+    assert "Ctrl+O" in window.picture.empty.text.text()
+    assert not window.actions_by_key["export_picture"].isEnabled()
+
+
+def test_dropping_a_folder_steps_through_it_in_natural_order(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in (10, 9, 1):
+        write_picture(folder / f"im{number}.png")
+    window = open_window()
+    drop(window, folder)
+    qtbot.waitUntil(lambda: window.picture.title.text() == "im1.png")
+    for name in ("im9.png", "im10.png"):
+        window.actions_by_key["next"].trigger()
+        qtbot.waitUntil(lambda name=name: window.picture.title.text() == name)
+    assert window.statusBar().place.text() == "3 of 3"
+    assert not window.actions_by_key["next"].isEnabled()
+    window.actions_by_key["previous"].trigger()
+    qtbot.waitUntil(lambda: window.picture.title.text() == "im9.png")
+
+
+def test_a_bad_picture_leaves_the_old_one_and_shows_a_notice(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    before = window.state.pose
+    bad = photo.with_name("text.jpg")
+    bad.write_text("this is not a picture")
+    drop(window, bad)
+    qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    assert window.toasts.texts == ["text.jpg is not a picture. Open a JPEG, PNG, WebP, BMP or TIFF file."]
+    assert window.picture.title.text() == "photo.png"
+    assert window.state.pose is before
+    assert window.statusBar().activity.text() == "photo.png"
+
+
+def test_a_bad_picture_in_a_folder_does_not_stop_the_stepping(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    write_picture(folder / "a.png")
+    (folder / "b.png").write_text("no picture")
+    write_picture(folder / "c.png")
+    window = open_window(folder)
+    window.actions_by_key["next"].trigger()
+    qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    window.actions_by_key["next"].trigger()
+    qtbot.waitUntil(lambda: window.picture.title.text() == "c.png")
+
+
+def test_choosing_another_model_gives_its_pose(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    combo = window.picker.combo
+    combo.setCurrentIndex(combo.findText("two"))
+    combo.activated.emit(combo.currentIndex())
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.checkpoint_name == "two")
+    assert window.statusBar().model.text() == "two"
+    window.actions_by_key["model_next"].trigger()
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.checkpoint_name == "one")
+
+
+def test_a_bad_checkpoint_never_replaces_the_good_one(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    bad = photo.with_name("bad.safetensors")
+    bad.write_bytes(b"")
+    drop(window, bad)
+    qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    assert "bad.safetensors is damaged" in window.toasts.texts[0]
+    assert window.picker.combo.currentText() == "one"
+    window.actions_by_key["mirror"].trigger()
+    qtbot.waitUntil(lambda: window.session.inference.state == "running" and not window.state.activity)
+    assert window.state.pose is not None
+    assert window.state.pose.checkpoint_name == "one"
+
+
+def test_a_dropped_checkpoint_joins_the_list(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    mine = photo.with_name("mine.safetensors")
+    mine.write_bytes(b"x")
+    drop(window, mine)
+    qtbot.waitUntil(lambda: window.picker.combo.currentText() == "mine")
+    assert [model.name for model in window.state.models] == ["one", "two", "mine"]
+
+
+def test_late_results_are_dropped(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    backend = FakeBackend()
+    entered, gate = threading.Event(), threading.Event()
+
+    def slow(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+        entered.set()
+        assert gate.wait(10)
+        return make_pose(size, box, name=name)
+
+    window = open_window(None, backend)
+    backend.answer = slow
+    window.session.open([photo])
+    qtbot.waitUntil(entered.is_set)
+    other = write_picture(photo.with_name("other.png"), 200, 100)
+    backend.answer = lambda name, size, box: make_pose(size, box, name=name)
+    window.session.open([other])
+    qtbot.waitUntil(lambda: window.picture.title.text() == "other.png")
+    assert window.state.pose is None
+    gate.set()
+    qtbot.waitUntil(lambda: window.state.pose is not None)
+    assert window.state.pose is not None
+    assert window.state.pose.picture_size_px == (200, 100)
+    assert window.session.dropped == 1
+
+
+def test_a_network_that_fails_leaves_the_window_working(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    backend = FakeBackend()
+    window = open_window(photo, backend)
+
+    def fail(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+        raise RuntimeError("out of memory\nsecond line")
+
+    good, backend.answer = backend.answer, fail
+    window.session.ask_for_pose()
+    qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    assert "out of memory" in window.toasts.texts[0]
+    assert "second line" not in window.toasts.texts[0]
+    window.toasts.clear()
+    backend.answer = lambda name, size, box: make_pose(size, box, joints_mm=np.full((16, 3), np.nan))
+    window.session.ask_for_pose()
+    qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    assert "not finite" in window.toasts.texts[0]
+    backend.answer = good
+    with qtbot.waitSignal(window.state.pose_changed):
+        window.session.ask_for_pose()
+
+
+def test_nobody_in_the_picture_is_said_calmly(open_window: Opener, photo: Path) -> None:
+    backend = FakeBackend()
+    backend.answer = lambda name, size, box: make_pose(size, box, confidence=0.03)
+    window = open_window(photo, backend)
+    assert "probably nobody" in window.picture.note.text()
+
+
+def test_a_drawn_box_gives_a_new_pose_and_can_be_undone(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    backend = FakeBackend()
+    window = open_window(photo, backend)
+    window.actions_by_key["draw_box"].trigger()
+    assert window.picture.box_view.drawing
+    view, graphics = window.picture.box_view, window.picture.graphics
+    start, end = (graphics.mapFromScene(view.mapViewToScene(QPointF(*point))) for point in ((60, 50), (260, 350)))
+    qtbot.mousePress(graphics.viewport(), Qt.MouseButton.LeftButton, pos=start)
+    for share in (0.2, 0.6, 1.0):
+        qtbot.mouseMove(graphics.viewport(), start + (end - start) * share)
+    qtbot.mouseRelease(graphics.viewport(), Qt.MouseButton.LeftButton, pos=end)
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "given")
+    assert window.state.box_px is not None
+    np.testing.assert_allclose(window.state.box_px, (60, 50, 200, 300), atol=3)
+    assert not window.picture.box_view.drawing
+    window.actions_by_key["undo"].trigger()
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "search")
+    window.actions_by_key["redo"].trigger()
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "given")
+
+
+def test_clicking_a_thumbnail_shows_that_heatmap(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    place = QPoint(int(window.picture.strip.cell(0).center().x()), 10)
+    qtbot.mouseClick(window.picture.strip, Qt.MouseButton.LeftButton, pos=place)
+    assert window.state.display.joint == skeleton.JOINT_INDEX["head_top"]
+    assert window.picture.heatmaps.currentText() == "Head top"
+    qtbot.keyClick(window.picture.strip, Qt.Key.Key_Right)
+    assert window.picture.heatmaps.currentText() == "Upper neck"
+    window.actions_by_key["heat_all"].trigger()
+    assert window.picture.heatmaps.currentText() == "All joints"
+    window.actions_by_key["heat_off"].trigger()
+    assert window.state.display.heatmap is HeatmapMode.OFF
+
+
+def test_verdict_colours_are_the_same_in_2d_3d_and_bars(open_window: Opener, photo: Path) -> None:
+    backend = FakeBackend()
+    broken = make_pose().joints_mm.copy()
+    broken[10] *= 1.6
+    backend.answer = lambda name, size, box: make_pose(size, box, joints_mm=broken)
+    window = open_window(photo, backend)
+    forearm = skeleton.BONE_INDEX["right_forearm"]
+    assert window.picture.skeleton._bone_colours[forearm] == SIDE_COLOURS["right"]
+    window.actions_by_key["verdict"].trigger()
+    assert window.state.display.colours is ColourMode.VERDICT
+    red = VERDICT_COLOURS["implausible"]
+    assert window.picture.skeleton._bone_colours[forearm] == red
+    assert window.bones.bars._bars.opts["brushes"][forearm].color().getRgb()[:3] == red
+    assert window.bones.model.index(forearm, 5).data() == "implausible"
+
+
+def test_sorting_by_a_number_sorts_as_numbers(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    window.bones.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    model = window.bones.table.model()
+    lengths = [float(model.index(row, 1).data()) for row in range(model.rowCount())]
+    assert lengths == sorted(lengths)
+
+
+def test_the_3d_view_shows_the_body_and_turns(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    if window.space.fault is not None:
+        pytest.skip(window.space.fault)
+    window.space.preset("camera")
+    front = window.space.picture()
+    assert front is not None
+    colours = {front.pixelColor(x, y).name() for x in range(0, front.width(), 7) for y in range(0, front.height(), 7)}
+    assert len(colours) > 20, "the 3D view is blank"
+    window.space.preset("top")
+    assert window.space.scene is not None
+    assert window.space.scene.camera.elevation == 90.0
+    assert window.space.picture() != front
+
+
+def test_dragging_the_3d_view_turns_it(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    if window.space.scene is None:
+        pytest.skip(str(window.space.fault))
+    native, camera = window.space.scene.canvas.native, window.space.scene.camera
+    before = camera.azimuth
+    start = native.rect().center()
+    qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=start)
+    place = start
+
+    def turned() -> bool:
+        nonlocal place
+        place += QPoint(10, 0)
+        button, none, keys = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+        at, on_screen = QPointF(place), QPointF(native.mapToGlobal(place))
+        QApplication.sendEvent(native, QMouseEvent(QEvent.Type.MouseMove, at, on_screen, none, button, keys))
+        return abs(camera.azimuth - before) > 15
+
+    # vispy skips moves that follow too closely.
+    qtbot.waitUntil(turned)
+    qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_resting_on_a_joint_marks_it(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    assert window.state.pose is not None
+    view, graphics = window.picture.box_view, window.picture.graphics
+    wrist = skeleton.JOINT_INDEX["left_wrist"]
+    place = graphics.mapFromScene(view.mapViewToScene(QPointF(*window.state.pose.joints_px[wrist])))
+    qtbot.mouseMove(graphics.viewport(), place)
+    qtbot.waitUntil(lambda: window.picture.skeleton._hovered == wrist)
+    qtbot.mouseClick(graphics.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: window.state.display.joint == wrist)
+
+
+def test_without_opengl_picture_and_table_go_on(
+    open_window: Opener, qtbot: QtBot, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BONESIGHT_NO_GL", "1")
+    window = open_window(photo)
+    assert window.space.scene is None
+    assert window.bones.model.rowCount() == skeleton.BONE_COUNT
+    qtbot.waitUntil(lambda: any("3D view is off" in text for text in window.toasts.texts))
+    window.actions_by_key["view_top"].trigger()
+    window.actions_by_key["fit"].trigger()
+
+
+def test_a_storm_of_equal_notices_is_one_notice(open_window: Opener) -> None:
+    window = open_window()
+    for _ in range(200):
+        window.notifier.warn("an unexpected fault (ValueError)", "go on")
+    assert len(window.toasts.texts) == 1
+    for number in range(9):
+        window.notifier.warn(f"fault {number}")
+    assert len(window.toasts.texts) == 3
+
+
+def test_the_theme_changes_while_the_window_is_open(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    window.actions_by_key["theme_light"].trigger()
+    assert not window.themes.theme.dark
+    window.actions_by_key["theme_dark"].trigger()
+    assert window.themes.theme.dark
+    assert open_window.settings().text("theme") == "dark"
+
+
+def test_the_window_remembers(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    window.actions_by_key["mirror"].trigger()
+    window.session.choose_model("two")
+    open_window.qtbot.waitUntil(lambda: window.state.model is not None and window.state.model.name == "two")
+    window.resize(900, 650)
+    window.close()
+    again = open_window()
+    assert again.state.model is not None
+    assert again.state.model.name == "two"
+    assert not again.actions_by_key["mirror"].isChecked()
+    assert (again.width(), again.height()) == (900, 650) or again.width() == 1000  # the fixture resizes after restoring
+    assert [action.text() for action in again.chrome.recent.actions()] == ["photo.png"]
+
+
+def test_a_vanished_model_of_last_time_gives_the_first_one(open_window: Opener) -> None:
+    open_window.settings().set("model", "/gone/net.safetensors")
+    window = open_window()
+    assert window.state.model is not None
+    assert window.state.model.name == "one"
+
+
+def test_closing_the_picture_empties_the_window(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    window.actions_by_key["close"].trigger()
+    assert window.picture.empty.isVisible()
+    assert window.bones.model.rowCount() == 0
+    assert window.statusBar().size.text() == ""
+
+
+def test_export_writes_pictures_with_something_on_them(
+    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(photo)
+    out = tmp_path / "out"
+    out.mkdir()
+    for key in ("export_picture", "export_window", "export_3d"):
+        target = out / f"{key}.png"
+        monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (str(t), ""))
+        window.actions_by_key[key].trigger()
+        if key != "export_3d" or window.space.fault is None:
+            assert target.stat().st_size > 2000
+    gone = out / "gone" / "a.png"
+    monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(gone), ""))
+    window.toasts.clear()
+    window.actions_by_key["export_picture"].trigger()
+    assert "could not be written" in window.toasts.texts[-1]
+
+
+def test_help_lists_the_keys(open_window: Opener) -> None:
+    window = open_window()
+    window.actions_by_key["shortcuts"].trigger()
+    window.actions_by_key["about"].trigger()
+    assert window.isEnabled()
