@@ -18,13 +18,16 @@ from core.network import MapKind
 REFERENCE_SIGMA_HM = 1.75
 """Standard deviation of the target Gaussian on a 64 px map (method table "Targets")."""
 REFERENCE_RADIUS_HM = 3.0
-PEAK_RADIUS = 2
-"""Half width in map pixels of the neighbourhood that counts as one peak."""
 
 
 def sigma_hm(heatmap_px: int) -> float:
     """Return the target's standard deviation on a map of this side: 1.75 px at 64, in proportion, at least 1."""
     return max(1.0, REFERENCE_SIGMA_HM * heatmap_px / 64.0)
+
+
+def peak_radius(heatmap_px: int) -> int:
+    """Return the half width in map pixels of the neighbourhood that counts as one peak: two standard deviations."""
+    return round(2 * sigma_hm(heatmap_px))
 
 
 def encode(joints_hm: Tensor, visible: Tensor, heatmap_px: int, *, normalise: bool = False) -> Tensor:
@@ -100,10 +103,11 @@ def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
     first, first_score = _best(maps, score)
     # The belief of a joint's own peak must not come back as the second one.
     size = maps.shape[-1]
+    apart = 2 * peak_radius(size)
     rows = torch.arange(maps.shape[-2], device=maps.device)[:, None]
     columns = torch.arange(size, device=maps.device)[None, :]
     first_row, first_column = (first // size)[..., None, None], (first % size)[..., None, None]
-    near = ((rows - first_row).abs() <= 2 * PEAK_RADIUS) & ((columns - first_column).abs() <= 2 * PEAK_RADIUS)
+    near = ((rows - first_row).abs() <= apart) & ((columns - first_column).abs() <= apart)
     is_peak = maps >= functional.max_pool2d(maps, 3, stride=1, padding=1)
     rest = torch.where(near | ~is_peak, torch.zeros_like(maps), maps)
     second, second_score = _best(rest, score)
@@ -127,8 +131,9 @@ def display(belief_maps: Tensor, confidence: NDArray[np.float64]) -> NDArray[np.
 def _peak_score(maps: Tensor, kind: MapKind) -> Tensor:
     if kind == "gaussian":
         return maps
-    window = 2 * PEAK_RADIUS + 1
-    mass = functional.avg_pool2d(maps, window, stride=1, padding=PEAK_RADIUS) * window**2
+    radius = peak_radius(maps.shape[-1])
+    window = 2 * radius + 1
+    mass = functional.avg_pool2d(maps, window, stride=1, padding=radius) * window**2
     return mass.clamp(0.0, 1.0)
 
 
@@ -141,7 +146,7 @@ def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
     """Return (N, 16, 2) sub-pixel positions around flat map indices."""
     size = maps.shape[-1]
     row, column = index // size, index % size
-    radius = 1 if kind == "gaussian" else PEAK_RADIUS
+    radius = 1 if kind == "gaussian" else peak_radius(size)
     padded = functional.pad(maps, (radius, radius, radius, radius))
     reach = torch.arange(-radius, radius + 1, device=maps.device)
     rows = row[..., None, None] + reach[:, None] + radius

@@ -1,0 +1,130 @@
+"""The networks have the method's size, and checkpoints are refused or exact."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from core import checkpoint, network, skeleton
+from core.errors import UserError
+
+
+def test_paper_network_has_the_published_size() -> None:
+    model = network.build("paper")
+    assert network.count_parameters(model) == pytest.approx(14.4e6, rel=0.01)
+    assert network.count_macs(model) == pytest.approx(16.2e9, rel=0.03)
+    flat = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("depth_"))
+    assert flat == pytest.approx(12.6e6, rel=0.01)
+
+
+@pytest.mark.parametrize("preset", list(network.PRESETS))
+def test_output_shapes_are_what_the_configuration_says(preset: str) -> None:
+    model = network.build(preset).eval()
+    config = model.config
+    with torch.inference_mode():
+        output = model(torch.rand(1, 3, config.input_px, config.input_px))
+    assert len(output.maps) == config.stacks
+    assert all(raw.shape == (1, 16, config.heatmap_px, config.heatmap_px) for raw in output.maps)
+    assert output.depth.shape == (1, 16)
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    torch.manual_seed(0)
+    model = network.build("compact").train()
+    for _ in range(3):
+        model(torch.rand(4, 3, 160, 160))
+    model.eval()
+    pictures = torch.rand(2, 3, 160, 160)
+    with torch.inference_mode():
+        before = model(pictures)
+        after = network.fold_batch_norm(model)(pictures)
+    assert torch.allclose(before.maps[-1], after.maps[-1], atol=1e-3)
+    assert torch.allclose(before.depth, after.depth, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoints") / "good.safetensors"
+    checkpoint.save(path, network.build("compact"), geometry_loss=True, record={"training": {"steps": 3}})
+    return path
+
+
+def test_a_saved_checkpoint_loads_with_its_record(good: Path) -> None:
+    loaded = checkpoint.load(good)
+    assert loaded.info.name == "good" and loaded.info.preset == "compact" and loaded.info.geometry_loss
+    assert loaded.info.metadata["training"] == {"steps": 3}
+    assert loaded.info.metadata["joint_names"] == list(skeleton.JOINT_NAMES)
+    assert len(loaded.info.sha256) == 64
+    assert good.stat().st_size <= 8_000_000
+
+
+def test_editing_the_metadata_leaves_the_weights(good: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(good.read_bytes())
+    checkpoint.edit_metadata(copy, {"figures": {"pck": 1.5}})
+    before, after = checkpoint.load(good), checkpoint.load(copy)
+    assert after.info.metadata["figures"] == {"pck": 1.5} and after.info.sha256 != before.info.sha256
+    weights = after.network.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in before.network.state_dict().items())
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        checkpoint.load(path)
+    return str(caught.value)
+
+
+def test_empty_truncated_text_and_foreign_files_are_refused(good: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.safetensors"
+    empty.touch()
+    assert "is empty" in refused(empty)
+    truncated = tmp_path / "truncated.safetensors"
+    truncated.write_bytes(good.read_bytes()[:300_000])
+    assert "damaged" in refused(truncated)
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello, I am not a checkpoint")
+    assert "not a safetensors file" in refused(text)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(3)}, foreign)
+    assert "not a Bonesight checkpoint" in refused(foreign)
+    pickled = tmp_path / "pickled.pt"
+    torch.save({"weight": torch.zeros(3)}, pickled)
+    assert "not a safetensors file" in refused(pickled)
+    assert "there is no checkpoint" in refused(tmp_path / "absent.safetensors")
+
+
+def _altered(good: Path, path: Path, change: str) -> Path:
+    loaded = checkpoint.load(good)
+    tensors = {name: tensor.clone() for name, tensor in loaded.network.state_dict().items()}
+    metadata = json.loads(json.dumps(loaded.info.metadata))
+    if change == "nan":
+        tensors["depth_linear.bias"][3] = torch.nan
+    elif change == "shape":
+        tensors["depth_linear.bias"] = torch.zeros(17)
+    elif change == "joints":
+        metadata["joint_names"] = metadata["joint_names"][::-1]
+    elif change == "preset":
+        metadata["network"]["preset"] = "giant"
+    elif change == "paper":
+        metadata["network"] = network.PRESETS["paper"][0].to_dict()
+    save_file(tensors, path, metadata={"bonesight": json.dumps(metadata)})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("nan", "not numbers"),
+        ("shape", "does not hold the weights"),
+        ("joints", "another joint order"),
+        ("preset", "unknown preset giant"),
+        ("paper", "does not hold the weights of a paper network"),
+    ],
+)
+def test_wrong_contents_are_refused_in_words(good: Path, tmp_path: Path, change: str, sentence: str) -> None:
+    assert sentence in refused(_altered(good, tmp_path / f"{change}.safetensors", change))
