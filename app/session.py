@@ -12,9 +12,9 @@ from app.colours import NOBODY_CONFIDENCE
 from app.notifications import Notifier
 from app.services.backend import Backend
 from app.services.inference import InferenceRequest, InferenceResult, InferenceService
-from app.services.pictures import PictureRequest, PictureService, Reader, read_with_core
+from app.services.pictures import ListRequest, PictureRequest, PictureService, Reader, read_with_core
 from app.services.worker import WorkerState
-from app.sources import Box, SourceKind, kind_of, pictures_in
+from app.sources import Box, is_checkpoint
 from app.state import AppState, ModelEntry, Picture
 from core.errors import UserError
 
@@ -62,6 +62,7 @@ class Session(QObject):
         self.inference.failed.connect(self._pose_failed)
         self.inference.crashed.connect(self._worker_crashed)
         self.pictures.crashed.connect(self._worker_crashed)
+        self.pictures.listed.connect(self._pictures_listed)
         self.pictures.decoded.connect(self._picture_arrived)
         self.pictures.failed.connect(self._picture_failed)
 
@@ -81,22 +82,16 @@ class Session(QObject):
 
     def open(self, paths: list[Path]) -> None:
         """Open what was dropped, typed or chosen: pictures, a folder, a checkpoint."""
-        pictures: list[Path] = []
+        others = []
         for path in paths:
-            try:
-                kind = kind_of(path)
-                if kind is SourceKind.CHECKPOINT:
-                    self.choose_model(str(path))
-                elif kind is SourceKind.FOLDER:
-                    pictures += pictures_in(path)
-                else:
-                    pictures.append(path)
-            except UserError as error:
-                self.notifier.error(error)
-            except OSError as error:
-                self.notifier.error(UserError(f"{path.name} cannot be reached ({error.strerror})", "open another file"))
-        if pictures:
-            self._read(tuple(pictures), 0)
+            if is_checkpoint(path) and not path.is_dir():
+                self.choose_model(str(path))
+            else:
+                others.append(path)
+        if others:
+            self._read_token += 1
+            self.state.set_activity(f"opening {others[0].name}")
+            self.pictures.list(ListRequest(self._read_token, tuple(others)))
 
     def step(self, by: int) -> None:
         """Go to the next or previous picture of what was opened together."""
@@ -125,6 +120,15 @@ class Session(QObject):
         self._pending_trail = (trail, index)
         self.state.set_activity(f"opening {trail[index].name}")
         self.pictures.read(PictureRequest(self._read_token, trail[index]))
+
+    def _pictures_listed(self, token: int, pictures: tuple[Path, ...], errors: list[UserError]) -> None:
+        if token != self._read_token:
+            return
+        self.state.set_activity("")
+        for error in errors:
+            self.notifier.error(error)
+        if pictures:
+            self._read(pictures, 0)
 
     def _picture_arrived(self, token: int, picture: Picture) -> None:
         if token != self._read_token:

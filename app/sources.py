@@ -1,11 +1,9 @@
-"""Tells what was dropped, typed or chosen, lists folders in natural order, and knows the bundled samples. No Qt."""
+"""What can be opened by its name, and the bundled samples with their truth. No Qt."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,23 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import skeleton
-from core.errors import UserError
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height) in picture pixels."""
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+# The dialog's list; what can be read is decided by core.media, which is slow to import and stays out of the start.
+PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 CHECKPOINT_SUFFIXES = frozenset({".safetensors"})
-PICTURE_FILTER = f"Pictures ({' '.join(sorted('*' + suffix for suffix in PICTURE_SUFFIXES))});;All files (*)"
+PICTURE_FILTER = f"Pictures ({' '.join('*' + suffix for suffix in PICTURE_SUFFIXES)});;All files (*)"
 CHECKPOINT_FILTER = "Checkpoints (*.safetensors);;All files (*)"
-
-
-class SourceKind(StrEnum):
-    """What a path leads to."""
-
-    PICTURE = "picture"
-    FOLDER = "folder"
-    CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,32 +46,9 @@ class Sample:
     truth: Truth | None
 
 
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a sort key with numbers in their order: 9.jpg before 10.jpg."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
-
-
-def kind_of(path: Path) -> SourceKind:
-    """Tell what a path leads to; raise UserError if there is nothing."""
-    if path.is_dir():
-        return SourceKind.FOLDER
-    if not path.exists():
-        raise UserError(f"{path.name or path} does not exist", "check the name, or open another file")
-    if path.suffix.lower() in CHECKPOINT_SUFFIXES:
-        return SourceKind.CHECKPOINT
-    return SourceKind.PICTURE
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """List a folder's pictures in natural order; raise UserError if there are none."""
-    try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise UserError(f"the folder {folder.name} cannot be read ({error.strerror})", "open another folder") from error
-    if not found:
-        raise UserError(f"the folder {folder.name} has no pictures", "open one with JPEG, PNG, WebP, BMP or TIFF files")
-    return sorted(found, key=natural_key)
+def is_checkpoint(path: Path) -> bool:
+    """Tell a checkpoint file by its name."""
+    return path.suffix.lower() in CHECKPOINT_SUFFIXES
 
 
 def bundled_samples() -> list[Sample]:

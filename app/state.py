@@ -37,12 +37,14 @@ class Picture:
         path: where it came from.
         title: what to call it.
         rgb: (height, width, 3) uint8.
+        shown: the same, reduced if it is larger than any screen.
         truth: what is known about it, for bundled samples.
     """
 
     path: Path
     title: str
     rgb: NDArray[np.uint8]
+    shown: NDArray[np.uint8]
     truth: Truth | None = None
 
     @property

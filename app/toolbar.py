@@ -43,6 +43,7 @@ class ModelPicker(QWidget):
         self.combo.setAccessibleName("Model")
         self.combo.setToolTip("Which checkpoint looks at the picture (M: the next one)")
         self.combo.activated.connect(self._activated)
+        self.combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         keep_keys(self.combo)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)

@@ -201,6 +201,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if self._first:
             self._first = False
+            self.picture.take_focus()
             QTimer.singleShot(0, self, self._begin)
 
     def _begin(self) -> None:

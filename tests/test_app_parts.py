@@ -15,12 +15,10 @@ from app.colours import VERDICT_COLOURS, ColourMode, bone_colours, heat_table
 from app.naming import JOINT_ORDER, short_name
 from app.services.worker import Mailbox
 from app.settings import Settings
-from app.sources import SourceKind
 from app.views.heat import enlarge
 from app.views.heatmap_strip import crop_thumbnail
 from app.views.joint_tip import joint_tip
 from core import skeleton
-from core.errors import UserError
 
 
 def test_a_mailbox_keeps_only_the_newest_request_of_a_topic() -> None:
@@ -34,32 +32,6 @@ def test_a_mailbox_keeps_only_the_newest_request_of_a_topic() -> None:
     mailbox.put("infer", 9)
     mailbox.close()
     assert mailbox.take() is None
-
-
-def test_pictures_are_listed_in_natural_order(tmp_path: Path) -> None:
-    for name in ("im10.png", "im9.PNG", "Im1.png", "notes.txt"):
-        (tmp_path / name).write_bytes(b"x")
-    assert [path.name for path in sources.pictures_in(tmp_path)] == ["Im1.png", "im9.PNG", "im10.png"]
-
-
-def test_names_that_begin_with_digits_and_letters_sort_together(tmp_path: Path) -> None:
-    for name in ("7.png", "a.png", "a7b.png", "²x.png"):
-        (tmp_path / name).write_bytes(b"x")
-    assert len(sources.pictures_in(tmp_path)) == 4
-
-
-def test_an_empty_folder_and_a_missing_file_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no pictures"):
-        sources.pictures_in(tmp_path)
-    with pytest.raises(UserError, match="does not exist"):
-        sources.kind_of(tmp_path / "gone.jpg")
-
-
-def test_a_checkpoint_is_told_from_a_picture(tmp_path: Path) -> None:
-    (tmp_path / "net.safetensors").write_bytes(b"")
-    assert sources.kind_of(tmp_path / "net.safetensors") is SourceKind.CHECKPOINT
-    assert sources.kind_of(write_picture(tmp_path / "a.jpg")) is SourceKind.PICTURE
-    assert sources.kind_of(tmp_path) is SourceKind.FOLDER
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"samples": [{"title": "no file"}]}', '{"samples": 3}'])

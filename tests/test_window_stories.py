@@ -69,6 +69,27 @@ def test_dropping_a_folder_steps_through_it_in_natural_order(open_window: Opener
     qtbot.waitUntil(lambda: window.picture.title.text() == "im9.png")
 
 
+def test_a_missing_file_and_an_empty_folder_say_what_to_do(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    window = open_window()
+    drop(window, tmp_path / "gone.jpg", tmp_path / "empty")
+    qtbot.waitUntil(lambda: len(window.toasts.texts) == 2)
+    assert "gone.jpg does not exist" in window.toasts.texts[0]
+    assert "has no pictures" in window.toasts.texts[1]
+    assert window.picture.empty.isVisible()
+    assert window.statusBar().activity.text() == "Ready"
+
+
+def test_a_panorama_is_shown_reduced_and_measured_in_its_own_pixels(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window(write_picture(tmp_path / "wide.png", 9000, 60))
+    assert window.statusBar().size.text() == "9000 × 60 px"
+    assert window.state.picture is not None
+    assert window.state.picture.shown.shape[1] == 4096
+    assert window.picture._image.mapRectToView(window.picture._image.boundingRect()).width() == 9000
+
+
 def test_a_bad_picture_leaves_the_old_one_and_shows_a_notice(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
     window = open_window(photo)
     before = window.state.pose
@@ -259,6 +280,8 @@ def test_the_3d_view_shows_the_body_and_turns(open_window: Opener, photo: Path) 
     assert window.space.picture() != front
 
 
+# vispy 0.17 asks Qt for a position in a way that PySide6 calls deprecated.
+@pytest.mark.filterwarnings("ignore:Function. 'QMouseEvent.pos:DeprecationWarning")
 def test_dragging_the_3d_view_turns_it(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
     window = open_window(photo)
     if window.space.scene is None:
@@ -372,6 +395,27 @@ def test_export_writes_pictures_with_something_on_them(
     window.toasts.clear()
     window.actions_by_key["export_picture"].trigger()
     assert "could not be written" in window.toasts.texts[-1]
+
+
+def test_the_keys_of_the_help_page_work(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        write_picture(folder / name)
+    window = open_window(folder)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: window.picture.title.text() == "b.png")
+    qtbot.keyClick(window, Qt.Key.Key_V)
+    assert window.state.display.colours is ColourMode.VERDICT
+    qtbot.keyClick(window, Qt.Key.Key_A)
+    assert window.state.display.heatmap is HeatmapMode.ALL
+    qtbot.keyClick(window, Qt.Key.Key_M)
+    qtbot.waitUntil(lambda: window.statusBar().model.text() == "two")
+    qtbot.keyClick(window, Qt.Key.Key_4)
+    if window.space.scene is not None:
+        assert window.space.scene.camera.elevation == 90.0
 
 
 def test_help_lists_the_keys(open_window: Opener) -> None:

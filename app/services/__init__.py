@@ -1,0 +1,1 @@
+"""Threads that read, compute and write; they answer with signals."""

@@ -1,11 +1,11 @@
-"""Decodes pictures off the GUI thread, so that a slow disk or a huge panorama never freezes the window."""
+"""Lists folders and decodes pictures off the GUI thread, so that a slow disk or a huge panorama never freezes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,16 @@ from app.state import Picture
 from core.errors import UserError
 
 Reader = Callable[[Path], NDArray[np.uint8]]
+LONGEST_SHOWN_PX: Final = 4096
+"""Larger pictures are shown reduced: no screen has more, and drawing them would freeze the window."""
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """Files and folders to find the pictures in; the answer carries the token back."""
+
+    token: int
+    paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,18 @@ class PictureRequest:
 
 def read_with_core(path: Path) -> NDArray[np.uint8]:
     """Read a picture the way the commands do."""
-    from core.media import read_picture
+    from core import media
 
-    return np.ascontiguousarray(read_picture(path))
+    if media.is_video(path):
+        raise UserError(f"{path.name} is a video", "this window opens pictures; `bonesight predict` takes videos")
+    return np.ascontiguousarray(media.read_picture(path))
 
 
 class PictureService(Worker):
     """The worker that reads files."""
 
+    listed = Signal(int, object, object)
+    """token, tuple[Path] of pictures, list[UserError]."""
     decoded = Signal(int, object)
     """token, Picture."""
     failed = Signal(int, object, object)
@@ -46,15 +60,45 @@ class PictureService(Worker):
         super().__init__("pictures", parent)
         self._reader = reader
 
+    def list(self, request: ListRequest) -> None:
+        """Ask which pictures there are; a request that still waits is dropped."""
+        self.post("list", request)
+
     def read(self, request: PictureRequest) -> None:
         """Ask for a picture; a request that still waits is dropped."""
         self.post("read", request)
 
     def handle(self, topic: str, request: Any) -> None:
-        """Decode one picture."""
-        path: Path = request.path
+        """Answer one request."""
+        if topic == "list":
+            self._list(request)
+        else:
+            self._read(request)
+
+    def _list(self, request: ListRequest) -> None:
+        from core import media
+
+        pictures: list[Path] = []
+        errors: list[UserError] = []
+        for path in request.paths:
+            try:
+                if path.is_dir():
+                    pictures += media.pictures_in(path)
+                elif path.exists():
+                    pictures.append(path)
+                else:
+                    errors.append(UserError(f"{path.name or path} does not exist", "check the name, or open another"))
+            except UserError as error:
+                errors.append(error)
+            except OSError as error:
+                errors.append(UserError(f"{path.name} cannot be reached ({error.strerror})", "open another file"))
+        self.listed.emit(request.token, tuple(pictures), errors)
+
+    def _read(self, request: PictureRequest) -> None:
+        path = request.path
         try:
             rgb = self._reader(path)
+            shown = _reduced(rgb)
         except UserError as error:
             self.failed.emit(request.token, path, error)
             return
@@ -64,4 +108,15 @@ class PictureService(Worker):
             return
         sample = sample_truth(path)
         title, truth = (sample.title, sample.truth) if sample else (path.name, None)
-        self.decoded.emit(request.token, Picture(path, title, rgb, truth))
+        self.decoded.emit(request.token, Picture(path, title, rgb, shown, truth))
+
+
+def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    scale = LONGEST_SHOWN_PX / max(height, width)
+    if scale >= 1.0:
+        return rgb
+    import cv2
+
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap, QTransform
-from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip
 
 from app.colours import NOBODY_CONFIDENCE, TRUTH_COLOUR, ColourMode, bone_colours, heat_table, joint_colours
 from app.naming import JOINT_ORDER
@@ -66,6 +66,7 @@ class PicturePanel(Panel):
             self.box_view.addItem(item, ignoreBounds=item is not self._image)
         self.empty = EmptyState(_EMPTY_TITLE, _EMPTY_TEXT)
         self._pages = QStackedWidget()
+        self._pages.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._pages.addWidget(self.empty)
         self._pages.addWidget(self.graphics)
         self.add_content(self._pages, 1)
@@ -92,6 +93,9 @@ class PicturePanel(Panel):
         self.opacity.setAccessibleName("Opacity of the heatmap")
         self.opacity.valueChanged.connect(lambda value: self._state.set_display(opacity=value / 100.0))
         keep_keys(self.heatmaps, self.opacity)
+        # A click must not take the arrow keys away from stepping through pictures.
+        self.heatmaps.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.opacity.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.add_control(QLabel("Heatmap", objectName="muted"))
         self.add_control(self.heatmaps)
         self.add_control(self.opacity)
@@ -154,7 +158,8 @@ class PicturePanel(Panel):
         if picture is None:
             self._image.clear()
         else:
-            self._image.setImage(picture.rgb, autoLevels=False, levels=(0, 255))
+            self._image.setImage(picture.shown, autoLevels=False, levels=(0, 255))
+            self._image.setRect(QRectF(0, 0, *picture.size_px))
             self.fit()
         self._show_pose()
 
@@ -250,6 +255,6 @@ class PicturePanel(Panel):
         if joint is not None:
             self._state.choose_joint(joint)
 
-    def focus_widget(self) -> QWidget:
-        """Return what should have the keyboard."""
-        return self.graphics
+    def take_focus(self) -> None:
+        """Take the keyboard, so that the shortcuts work from the start."""
+        self._pages.setFocus()
