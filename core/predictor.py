@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
 # Stature over the sum of the 14 bones: measured on rendered adult bodies (tests/test_render.py keeps it honest).
-STATURE_PER_BONE_SUM = 0.43
+STATURE_PER_BONE_SUM = 0.42
 SMALLEST_SIDE_PX = 8
 BATCH = 8
 
