@@ -1,0 +1,212 @@
+"""``bench``: the speed of each part on this device, as medians; times are compared as ratios taken in one run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from core.errors import UserError
+
+SCHEMA: Final = "bonesight.bench/1"
+DEFAULT_CHECKPOINT: Final = "compact-geo"
+FEW_PICTURES, MANY_PICTURES = 8, 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="inference only: no new process, no rendering")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; returns the exit code."""
+    from core import export
+
+    if args.rounds < 1:
+        raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
+    figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
+    print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    figures["inference"] = inference(args.device, args.rounds)
+    _print_inference(figures["inference"])
+    if not args.quick:
+        figures["start_to_first_pose_s"] = start_to_first_pose()
+        print(f"\nstart of `predict` to the first pose, a new process: {figures['start_to_first_pose_s']:.2f} s")
+        figures["rendered_pictures_per_s"] = rendered_per_second()
+        rate = figures["rendered_pictures_per_s"]
+        print("rendered pictures: " + ("the render extra is not there" if rate is None else f"{rate:.1f} a second"))
+    if args.json is not None:
+        text = json.dumps(figures, indent=1) + "\n"
+        print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")
+    return 0
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    import torch
+
+    from core.predictor import choose_device, fast_precision
+
+    chosen = choose_device(device)
+    return {
+        "device": torch.cuda.get_device_name() if chosen == "cuda" else chosen,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "torch": torch.__version__,
+        "fast_precision": str(fast_precision(chosen)).removeprefix("torch."),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def inference(device: str, rounds: int) -> dict[str, Any]:
+    """Time the compact network as the program runs it against the same network in eager float32, interleaved.
+
+    Returns:
+        Medians in milliseconds per crop or picture, and ratios.
+    """
+    import torch
+
+    from core import checkpoint, network
+    from core.predictor import Predictor
+
+    try:
+        loaded = checkpoint.load(DEFAULT_CHECKPOINT)
+    except UserError:
+        # Speed does not depend on the weights.
+        torch.manual_seed(0)
+        loaded = _fresh(network.build("compact"))
+    fast = Predictor(loaded, device, flip=False)
+    mirrored = Predictor(loaded, device, flip=True)
+    plain = loaded.network.to(fast.device).eval()
+    side = loaded.network.config.input_px
+    crops = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous().float().div_(255.0).to(fast.device)
+    picture = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+    def eager() -> None:
+        with torch.inference_mode():
+            plain(images)
+        if fast.device == "cuda":
+            torch.cuda.synchronize()
+
+    parts: dict[str, Callable[[], object]] = {
+        "float32_eager": eager,
+        "fast": lambda: fast.raw(crops),
+        "fast_mirror": lambda: mirrored.raw(crops),
+        "predict_given_box": lambda: fast.predict(picture, (170.0, 90.0, 300.0, 300.0)),
+        "predict_search_mirror": lambda: mirrored.predict(picture),
+    }
+    medians = {name: 1000.0 * seconds for name, seconds in interleaved(parts, rounds).items()}
+    return {
+        "preset": loaded.info.preset,
+        "input_px": side,
+        "rounds": rounds,
+        "median_ms": {name: round(value, 2) for name, value in medians.items()},
+        "float32_eager_over_fast": round(medians["float32_eager"] / medians["fast"], 2),
+        "mirror_over_fast": round(medians["fast_mirror"] / medians["fast"], 2),
+    }
+
+
+def _fresh(model: Any) -> Any:
+    from core.checkpoint import Checkpoint, CheckpointInfo
+
+    preset = model.config.preset
+    return Checkpoint(CheckpointInfo("fresh", Path("fresh"), preset, False, "0" * 64, 0, {}), model.eval())
+
+
+def interleaved(parts: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Run all parts in turn, so that a change in the machine's load meets all alike; return median seconds."""
+    times: dict[str, list[float]] = {name: [] for name in parts}
+    for number in range(rounds + 2):
+        for name, part in parts.items():
+            started = time.perf_counter()
+            part()
+            if number >= 2:  # the first two rounds warm up
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _print_inference(figures: dict[str, Any]) -> None:
+    print(f"\n{figures['preset']} network, {figures['input_px']} px, batch 1, median of {figures['rounds']} rounds")
+    titles = {
+        "float32_eager": "network, float32 eager",
+        "fast": "network as the program runs it",
+        "fast_mirror": "the same with mirror averaging",
+        "predict_given_box": "predict, box given, no mirror",
+        "predict_search_mirror": "predict, searching, with mirror",
+    }
+    for name, title in titles.items():
+        print(f"  {title:34}{figures['median_ms'][name]:9.1f} ms")
+    print(f"  float32 eager takes {figures['float32_eager_over_fast']:.2f} times as long as the program's way")
+    print(f"  mirror averaging takes {figures['mirror_over_fast']:.2f} times as long as none")
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, str(Path(__file__).resolve().parents[2] / "main.py"), *words]
+
+
+def start_to_first_pose(rounds: int = 3) -> float:
+    """Return the median seconds of a whole ``predict`` of one small picture in a new process."""
+    import cv2
+    import torch
+
+    from core import checkpoint, network
+
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "picture.png"
+        noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+        cv2.imwrite(str(picture), noise)
+        chosen = DEFAULT_CHECKPOINT
+        if DEFAULT_CHECKPOINT not in [info.name for info in checkpoint.bundled()]:
+            torch.manual_seed(0)
+            fresh = Path(folder) / "fresh.safetensors"
+            checkpoint.save(fresh, network.build("compact"), geometry_loss=False, record={})
+            chosen = str(fresh)
+        times = []
+        for _ in range(rounds):
+            started = time.perf_counter()
+            subprocess.run(
+                _command("predict", str(picture), "--box", "40,0,240,240", "--checkpoint", chosen),
+                check=True, capture_output=True, timeout=300,
+            )  # fmt: skip
+            times.append(time.perf_counter() - started)
+    return round(statistics.median(times), 2)
+
+
+def rendered_per_second() -> float | None:
+    """Return how many people are rendered a second, start-up left out; None without the render extra."""
+    if importlib.util.find_spec("anny") is None or importlib.util.find_spec("moderngl") is None:
+        return None
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (FEW_PICTURES, MANY_PICTURES):
+            started = time.perf_counter()
+            words = ("render", "--out", f"{folder}/{count}", "--count", str(count), "--scene", "studio")
+            done = subprocess.run(_command(*words), check=False, capture_output=True, timeout=600)
+            if done.returncode != 0:
+                return None
+            seconds.append(time.perf_counter() - started)
+    return round((MANY_PICTURES - FEW_PICTURES) / max(seconds[1] - seconds[0], 1e-3), 1)

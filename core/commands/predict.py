@@ -1,0 +1,247 @@
+"""``predict INPUT...``: poses of pictures, folders and videos, printed and written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.checkpoint import CheckpointInfo
+    from core.media import Frame
+    from core.pose import Pose
+    from core.predictor import Predictor
+
+Box = tuple[float, float, float, float]
+
+DEFAULT_CHECKPOINT: Final = "compact-geo"
+MOST_TABLES: Final = 20
+"""With more pictures, each gets one line instead of its tables."""
+LOST_CONFIDENCE: Final = 0.15
+"""In a video, the person is searched for anew under this mean confidence."""
+INTERRUPTED: Final = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures, or video file")
+    parser.add_argument(
+        "--checkpoint",
+        default=DEFAULT_CHECKPOINT,
+        metavar="NAME|FILE",
+        help="bundled name or file (default: %(default)s)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--box", type=parse_box, metavar="X,Y,W,H", help="the person's box in pixels of the upright picture"
+    )
+    where.add_argument(
+        "--boxes", type=Path, metavar="FILE.json", help='boxes by file name: {"photo.jpg": [x, y, w, h], ...}'
+    )
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the poses as JSON")
+    parser.add_argument("--csv", type=Path, metavar="OUT.csv", help="write one row per joint")
+    parser.add_argument(
+        "--figure", type=Path, metavar="DIR", help="write an annotated figure per picture (of a video: one a second)"
+    )
+    parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
+    parser.add_argument(
+        "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
+    )
+
+
+def parse_box(text: str) -> Box:
+    """Parse X,Y,W,H."""
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a box: give X,Y,W,H in pixels, such as 40,20,120,300"
+        ) from None
+    if not all(map(math.isfinite, (x, y, width, height))) or width <= 0 or height <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} has no area: give X,Y,W,H with W and H above 0")
+    return (x, y, width, height)
+
+
+def parse_height(text: str) -> float:
+    """Parse a person's height in millimetres."""
+    try:
+        height = float(text)
+    except ValueError:
+        height = math.nan
+    if not 200.0 <= height <= 3000.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no person's height: give millimetres, such as 1750")
+    return height
+
+
+def read_boxes(path: Path) -> dict[str, Box]:
+    """Read a boxes file.
+
+    Raises:
+        UserError: it is missing or not what the contract says.
+    """
+    example = 'write {"photo.jpg": [x, y, w, h], ...}'
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"the boxes file {path} cannot be read ({error.strerror})", "check its name") from error
+    except ValueError as error:
+        raise UserError(f"the boxes file {path} is not JSON", example) from error
+    if not isinstance(content, dict):
+        raise UserError(f"the boxes file {path} does not map file names to boxes", example)
+    boxes: dict[str, Box] = {}
+    for name, value in content.items():
+        try:
+            boxes[str(name)] = parse_box(",".join(str(float(part)) for part in value))
+        except (TypeError, ValueError, argparse.ArgumentTypeError) as error:
+            raise UserError(f"the box of {name} in {path} is not [x, y, w, h] with an area", example) from error
+    return boxes
+
+
+@dataclass
+class Job:
+    """What was asked for and what has come of it so far."""
+
+    args: argparse.Namespace
+    predictor: Predictor
+    info: CheckpointInfo
+    boxes: Mapping[str, Box]
+    tables: bool
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    figures: set[Path] = field(default_factory=set)
+
+    def fail(self, source: str | Path, error: UserError) -> None:
+        """Name a failed input at once and remember it for the JSON."""
+        from core import export
+
+        item = export.failure(source, error)
+        self.failed.append(item)
+        print(_line(item["input"], error), file=sys.stderr, flush=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 interrupted."""
+    import torch
+
+    from core import checkpoint, media
+    from core.predictor import Predictor
+
+    boxes = read_boxes(args.boxes) if args.boxes is not None else {}
+    loaded = checkpoint.load(args.checkpoint)
+    predictor = Predictor(loaded, args.device, flip=not args.no_flip)
+    files, unusable = media.expand_inputs(args.inputs)
+    job = Job(args, predictor, loaded.info, boxes, tables=len(files) <= MOST_TABLES)
+    for source, error in unusable:
+        job.fail(source, error)
+    code = 0
+    try:
+        for path in files:
+            try:
+                _one(job, path)
+            except UserError as error:
+                job.fail(path, error)
+            except (MemoryError, torch.OutOfMemoryError):
+                job.fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
+            except (ArithmeticError, RuntimeError, ValueError) as error:
+                # One input that nothing foresaw must not cost the others.
+                first = (str(error).splitlines() or [""])[0]
+                told = f"it could not be processed ({type(error).__name__}: {first})"
+                job.fail(path, UserError(told, "try another file and report this one"))
+    except KeyboardInterrupt:
+        done = len({item["input"] for item in job.entries})
+        print(f"Stopped: {done} of {len(files)} inputs done.", file=sys.stderr)
+        code = INTERRUPTED
+    unwritten = _write(job)
+    return code or (1 if job.failed or unwritten else 0)
+
+
+def _one(job: Job, path: Path) -> None:
+    """Predict all frames of one input; print and draw as they come."""
+    from core import export
+    from core.commands import tables
+
+    drawn_second = -1
+    for frame, pose in _poses(job, path):
+        item = export.entry(pose, path, frame.index, frame.time_s)
+        job.entries.append(item)
+        if frame.time_s is None and job.tables:
+            print(tables.pose_table(item, pose) + "\n", flush=True)
+        else:
+            print(tables.heading(item), flush=True)
+        second = 0 if frame.time_s is None else int(frame.time_s)
+        if job.args.figure is not None and second != drawn_second:
+            drawn_second = second
+            _draw(job, frame, pose)
+
+
+def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
+    """Yield each frame with its pose; in a video the box follows the joints of the frame before."""
+    from core import locate, media
+
+    given = job.args.box or job.boxes.get(path.name)
+    tracked: Box | None = None
+    for frame in media.frames(path):
+        height_mm = job.args.height_mm
+        pose = job.predictor.predict(frame.image, given or tracked, height_mm)
+        if tracked is not None and given is None:
+            pose = replace(pose, located_by="track")
+            if pose.mean_confidence < LOST_CONFIDENCE:
+                pose = job.predictor.predict(frame.image, None, height_mm)
+        if frame.time_s is not None:
+            tracked = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px)
+        yield frame, pose
+
+
+def _draw(job: Job, frame: Frame, pose: Pose) -> None:
+    from core import figure
+
+    stem = frame.source.stem if frame.time_s is None else f"{frame.source.stem}-{frame.index:06d}"
+    target: Path = job.args.figure / f"{stem}.png"
+    number = 2
+    while target in job.figures:
+        # Two folders may hold a picture of the same name.
+        target = job.args.figure / f"{stem}-{number}.png"
+        number += 1
+    title = frame.source.name if frame.time_s is None else f"{frame.source.name}, {frame.time_s:.2f} s"
+    figure.write_figure(target, frame.image, pose, title)
+    job.figures.add(target)
+
+
+def _write(job: Job) -> int:
+    """Write what was asked for, each file on its own; return how many could not be written."""
+    from core import checkpoint, export
+
+    args, unwritten = job.args, 0
+    told = checkpoint.summary(job.info)
+    outputs: list[tuple[str, Path | None, Callable[[], Path]]] = [
+        ("JSON", args.json, lambda: export.write_json(args.json, job.entries, told, job.failed)),
+        ("CSV", args.csv, lambda: export.write_csv(args.csv, job.entries)),
+    ]
+    for name, path, write in outputs:
+        if path is None:
+            continue
+        try:
+            print(f"{name}: {write()}")
+        except UserError as error:
+            unwritten += 1
+            print(error, file=sys.stderr)
+    if job.figures:
+        names = sorted(job.figures)
+        print(f"Figure: {names[0]}" if len(names) == 1 else f"Figures: {len(names)} in {args.figure}")
+    if job.failed:
+        print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
+    return unwritten
+
+
+def _line(source: str, error: UserError) -> str:
+    """One sentence that names the input once."""
+    text = str(error)
+    return text if source in text or Path(source).name in text else f"{source}: {text}"

@@ -1,0 +1,206 @@
+"""Bonesight: one entry. Without a command word the window opens; otherwise the command runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from core.errors import UserError
+
+# libgomp's threads spin while they wait, which starves every other process; it reads this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "predict": ("core.commands.predict", "poses of pictures, folders and videos"),
+    "train": ("train.command", "train a network from a configuration file"),
+    "evaluate": ("train.evaluate", "measure a checkpoint on a data set"),
+    "render": ("train.render.command", "make pictures of people with exact 3D truth"),
+    "checkpoints": ("core.commands.checkpoints", "list what is bundled, with measured figures"),
+    "bench": ("core.commands.bench", "speed of each part on this device"),
+    "doctor": ("core.commands.doctor", "what works on this machine, and how to mend what does not"),
+}
+"""Word -> (module with ``add_arguments`` and ``run``, help). Modules are imported only when their word is used."""
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+OUT: Final = Path("out")
+
+USAGE: Final = "usage: bonesight [PICTURE|FOLDER|VIDEO]\n       bonesight COMMAND ...\n"
+
+
+def console() -> None:
+    """Run as the ``bonesight`` command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run with the given command-line words and return the exit code: 0 done, 1 some failed, 2 wrong use."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal cannot show must not end the program.
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _dispatch(list(arguments))
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"bonesight: {error}", file=sys.stderr)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if os.environ.get("BONESIGHT_TRACEBACK"):
+            raise
+        print(
+            f"Bonesight met an error it did not expect ({type(error).__name__}: {error}): "
+            "set BONESIGHT_TRACEBACK=1, run it again and report what it prints.",
+            file=sys.stderr,
+        )
+        return FAILED
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        return _command(words[0], words[1:])
+    if words and words[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return DONE
+    if words and words[0] == "--version":
+        print(f"bonesight {_version()}")
+        return DONE
+    if len(words) > 1 or (words and words[0].startswith("-")):
+        print(f"{USAGE}bonesight: {words[0]} is not a command: choose from {', '.join(COMMANDS)}.", file=sys.stderr)
+        return WRONG_USE
+    source = words[0] if words else None
+    if source is not None and not _may_be_source(source):
+        print(
+            f"bonesight: there is no command and no file {source}: choose from {', '.join(COMMANDS)}, or give a picture.",
+            file=sys.stderr,
+        )
+        return WRONG_USE
+    return _open(source)
+
+
+def _command(word: str, words: list[str]) -> int:
+    module_name, about = COMMANDS[word]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] in ("core", "train"):
+            raise
+        extra = "pip install '.[render]'" if error.name in ("anny", "moderngl") else "install the program again"
+        raise UserError(f"{word} needs the package {error.name}, which is not installed", extra) from error
+    parser = argparse.ArgumentParser(prog=f"bonesight {word}", description=about, allow_abbrev=False)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(words)))
+
+
+def _help() -> str:
+    lines = [USAGE, "\nWithout a command the window opens, or without a display the job is done without it.\n\n"]
+    lines += [f"  {word:13}{about}\n" for word, (_module, about) in COMMANDS.items()]
+    lines += ["\n`bonesight COMMAND --help` tells more. Exit codes: 0 done, 1 some inputs failed, 2 wrong use.\n"]
+    return "".join(lines)
+
+
+def _version() -> str:
+    try:
+        return version("bonesight")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _may_be_source(text: str) -> bool:
+    """Tell a file, URL or camera from a mistyped command word."""
+    return (
+        "://" in text or text.startswith("camera:") or Path(text).suffix != "" or os.sep in text or Path(text).exists()
+    )
+
+
+def _open(source: str | None) -> int:
+    """Open the window; without a display do the same job without it."""
+    why = "there is no display"
+    if has_display():
+        try:
+            from app import window
+
+            return int(window.main(source))
+        except ImportError as error:
+            # Qt's own libraries are there after installation; the system's may not be.
+            why = f"the window cannot open ({error}); `bonesight doctor` tells how to mend that"
+    return _without_window(source, why)
+
+
+def has_display() -> bool:
+    """Tell whether a window can be shown. Qt ends the process when it cannot, so this must be known before."""
+    if not sys.platform.startswith(("linux", "freebsd")):
+        return True
+    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal", "vnc", "eglfs", "linuxfb"):
+        return True
+    if os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    return _x_answers(os.environ.get("DISPLAY", ""))
+
+
+def _x_answers(display: str) -> bool:
+    """Tell whether an X server listens where DISPLAY points."""
+    host, colon, rest = display.rpartition(":")
+    number = rest.split(".")[0]
+    if not colon or not number.isdecimal():
+        return False
+    name = f"/tmp/.X11-unix/X{number}"
+    targets: list[tuple[socket.AddressFamily, str | tuple[str, int]]]
+    if host in ("", "unix"):
+        targets = [(socket.AF_UNIX, name), (socket.AF_UNIX, "\0" + name)]
+    elif "/" in host:
+        return True  # a socket's path, as on some systems: leave it to Qt
+    else:
+        targets = [(socket.AF_INET, (host, 6000 + int(number)))]
+    for family, address in targets:
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2.0)
+            try:
+                connection.connect(address)
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def _without_window(source: str | None, why: str) -> int:
+    """Print pose and bones, and write the annotated figure and the JSON to ``out/``."""
+    if source is None:
+        source = str(sample_picture())
+    print(f"{why[0].upper()}{why[1:]}: working without the window.\n", flush=True)
+    return _command("predict", ["--json", str(OUT / "poses.json"), "--figure", str(OUT), "--", source])
+
+
+def sample_picture() -> Path:
+    """Return the first bundled sample picture.
+
+    Raises:
+        UserError: the installation has none.
+    """
+    import json
+    from importlib.resources import files
+
+    folder = Path(str(files("resources"))) / "samples"
+    try:
+        entries = json.loads((folder / "samples.json").read_text(encoding="utf-8"))["samples"]
+        return folder / str(entries[0]["file"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise UserError("this installation has no sample picture", "give a picture: bonesight photo.jpg") from error
+
+
+if __name__ == "__main__":
+    console()
