@@ -15,7 +15,7 @@ from core import crop, geometry, heatmap, locate, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
 from core.errors import UserError
-from core.network import fold_batch_norm
+from core.network import fold_batch_norm, place
 from core.pose import LocatedBy, Pose
 
 FloatArray = NDArray[np.float64]
@@ -75,7 +75,7 @@ class Predictor:
         self.flip = flip
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
-        self._network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self._network = place(network, self.device)
         self._config = checkpoint.network.config
 
     def predict(self, image: Picture, box: Box | None = None, height_mm: float | None = None) -> Pose:

@@ -105,10 +105,10 @@ class BatchMaker:
 
 def prefetched(maker: BatchMaker, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
     """Yield the batches of steps first..last-1, made by a thread a few steps ahead."""
-    ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=ahead)
+    ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=ahead)
     stop = threading.Event()
 
-    def offer(item: Batch | BaseException) -> None:
+    def offer(item: Batch | Exception) -> None:
         while not stop.is_set():
             try:
                 ready.put(item, timeout=0.2)
@@ -122,7 +122,7 @@ def prefetched(maker: BatchMaker, first: int, last: int, ahead: int = 3) -> Iter
                 if stop.is_set():
                     return
                 offer(maker.make(step))
-        except BaseException as error:  # handed to the consumer, which raises it
+        except Exception as error:  # noqa: BLE001 (handed to the consumer, which raises it)
             offer(error)
 
     thread = threading.Thread(target=produce, name="batches", daemon=True)
@@ -130,7 +130,7 @@ def prefetched(maker: BatchMaker, first: int, last: int, ahead: int = 3) -> Iter
     try:
         for _ in range(first, last):
             item = ready.get()
-            if isinstance(item, BaseException):
+            if isinstance(item, Exception):
                 raise item
             yield item
     finally:

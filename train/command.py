@@ -24,8 +24,9 @@ from train.validation import Validation
 TERMS = {
     "lspet": "Leeds Sports Pose Extended photos (Flickr), research use; Johnson & Everingham, CVPR 2011.",
     "rendered": (
-        "People rendered by Bonesight: bodies from anny (Apache-2.0; data CC0, from MakeHuman); poses: the data used in "
-        "this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
+        "People rendered by Bonesight: bodies from anny (Apache-2.0; data CC0, from MakeHuman). Poses: the data used "
+        "in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF "
+        "EIA-0196217."
     ),
 }
 

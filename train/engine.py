@@ -27,7 +27,8 @@ from train.validation import Validation
 
 STATE_FORMAT = 1
 LOG_FIELDS = (
-    "step", "stage", "rate", "loss", "heatmap", "depth", "geometry", "images_per_s", "pck", "asymmetry_percent", "minutes",
+    "step", "stage", "rate", "loss", "heatmap", "depth", "geometry", "images_per_s", "pck", "asymmetry_percent",
+    "minutes",
 )  # fmt: skip
 
 
@@ -97,8 +98,7 @@ class Trainer:
         self._record = record
         self._validation = validation
         torch.manual_seed(config.run.seed)
-        self.model = network.build(config.network.preset, config.network.maps)
-        self.model = self.model.to(device, memory_format=torch.channels_last)
+        self.model = network.place(network.build(config.network.preset, config.network.maps), device)
         self.average = Averaged(self.model, config.optimiser.average_decay)
         self.optimiser = _optimiser(config, self.model)
         self._minutes = 0.0
@@ -149,10 +149,13 @@ class Trainer:
         path = self.out / f"{self.config.run.name}{checkpoint.SUFFIX}"
         _, stage, _ = self.config.stage_at(max(self.step - 1, 0))
         training = {
-            "config": self.config.to_dict(), "steps": self.step, "samples": self.step * self.config.optimiser.batch,
-            "minutes": round(self._minutes, 1), "device": self.device,
-        }  # fmt: skip
-        record = {**self._record, "training": training}
+            "stages": [part.name for part in self.config.stage],
+            "steps": self.step,
+            "samples": self.step * self.config.optimiser.batch,
+            "minutes": round(self._minutes, 1),
+            "device": self.device,
+        }
+        record = {**self._record, "training": training, "config": self.config.to_dict()}
         checkpoint.save(path, self.averaged_model(), geometry_loss=stage.weights.geometry > 0, record=record)
         return path
 

@@ -203,8 +203,8 @@ def print_figures(figures: dict[str, Any]) -> None:
         print(f"  {skeleton.plain_name(limb):16}{value:6.1f}")
     for scene, row in figures.get("three_d", {}).items():
         print(
-            f"\n3D, {scene} ({row['persons']} persons): MPJPE {row['mpjpe_training_scale_mm']:.1f} mm (training scale), "
-            f"N-MPJPE {row['n_mpjpe_mm']:.1f} mm, PA-MPJPE {row['pa_mpjpe_mm']:.1f} mm, "
+            f"\n3D, {scene} ({row['persons']} persons): MPJPE {row['mpjpe_training_scale_mm']:.1f} mm "
+            f"(training scale), N-MPJPE {row['n_mpjpe_mm']:.1f} mm, PA-MPJPE {row['pa_mpjpe_mm']:.1f} mm, "
             f"PCK@150 mm {row['pck_150_mm']:.1f} %, AUC {row['auc_0_150_mm']:.1f} %"
         )
     collapse = ", ".join(f"{name} {value:.1f}" for name, value in figures["pair_collapse_percent"].items())

@@ -23,7 +23,7 @@ class Validation:
     def measure(self, model: network.PoseNetwork) -> dict[str, float]:
         """Return ``pck`` (0.2 of the torso, mean of the 12 limb joints) and ``asymmetry_percent`` (mean of limbs)."""
         side = model.config.input_px
-        model = network.fold_batch_norm(model.eval()).to(memory_format=torch.channels_last)  # type: ignore[assignment]
+        model = network.place(network.fold_batch_norm(model.eval()), "cpu")
         joints_crop, depths = [], []
         for start in range(0, len(self.crops), self.batch):
             views = [stored_view(self.crops, i, side) for i in range(start, min(start + self.batch, len(self.crops)))]

@@ -34,13 +34,17 @@ def samples(folder: Path) -> Iterator[Sample]:
             arrays = {name: shard[name] for name in shard.files}
         for index in range(len(arrays["joints_px"])):
             start, end = arrays["offset"][index], arrays["offset"][index + 1]
-            image = cv2.cvtColor(cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            image = cv2.imdecode(arrays["jpeg"][start:end], cv2.IMREAD_COLOR)
+            if image is None:
+                raise UserError(
+                    f"{path.name} holds a damaged picture (number {index})", "delete the shard and render again"
+                )
             joints_px = arrays["joints_px"][index].astype(np.float64)
             visible = arrays["visible"][index].astype(bool)
             if visible.sum() < 6:
                 continue
             yield Sample(
-                np.asarray(image, dtype=np.uint8),
+                np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8),
                 joints_px,
                 visible,
                 box_around(joints_px[visible]),

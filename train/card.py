@@ -1,0 +1,154 @@
+"""Model cards: what a checkpoint was trained on, what was measured, what it is not for; generated, never typed.
+
+``python -m train.card resources/checkpoints/compact-geo.safetensors FIGURES.json...`` stores the figures that
+``evaluate --json`` wrote in the checkpoint's metadata and writes ``compact-geo.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from core import checkpoint, skeleton
+from core.errors import UserError
+
+_DATASET_TITLES = {
+    "lsp": "LSP-Extended photos held out from training",
+    "rendered": "rendered people: bodies and motion clips held out from training",
+}
+_COMMANDS = {
+    "lsp": "python main.py evaluate --dataset lsp --data LSPET --split val.txt --checkpoint {name}",
+    "rendered": "python main.py evaluate --dataset rendered --data RENDERED/test --checkpoint {name}",
+}
+
+
+def write(path: Path, figure_files: list[Path]) -> Path:
+    """Store figures in a checkpoint and write its card; returns the card's path.
+
+    Raises:
+        UserError: a figures file is missing, damaged or of another checkpoint.
+    """
+    info = checkpoint.describe(path)
+    stored: dict[str, Any] = dict(info.metadata.get("figures") or {})
+    for file in figure_files:
+        try:
+            figures = json.loads(file.read_text(encoding="utf-8"))
+            if figures["checkpoint"]["name"] != info.name:
+                raise UserError(f"{file} was measured on {figures['checkpoint']['name']}", f"measure {info.name}")
+            del figures["schema"], figures["checkpoint"]
+            stored[figures.pop("dataset")] = figures
+        except (OSError, KeyError, json.JSONDecodeError) as error:
+            raise UserError(f"{file} holds no figures", "write it with `bonesight evaluate --json`") from error
+    checkpoint.edit_metadata(path, {"figures": stored})
+    card = path.with_suffix(".md")
+    card.write_text(render(checkpoint.describe(path)), encoding="utf-8")
+    return card
+
+
+def render(info: checkpoint.CheckpointInfo) -> str:
+    """Return the card's Markdown."""
+    metadata = info.metadata
+    training, config = metadata["training"], metadata["config"]
+    geometry = "with" if info.geometry_loss else "without"
+    lines = [
+        f"# {info.name}",
+        "",
+        f"Preset `{info.preset}`, trained {geometry} the geometry loss in the last stage. "
+        f"{info.size_bytes / 1e6:.1f} MB, sha256 `{info.sha256}`.",
+        "",
+        "## Data and terms",
+        "",
+    ]
+    for name, used in metadata["data"].items():
+        lines.append(f"- **{name}**: {used['pictures']} pictures, {used['labels']} labels. {metadata['terms'][name]}")
+    lines += [
+        "",
+        "The weights may be used and passed on under these terms; none of the photos is part of this program.",
+        "",
+        "## Training",
+        "",
+        f"{training['steps']} steps of {config['optimiser']['batch']} samples ({training['samples']} samples), "
+        f"{training['minutes']:.0f} minutes on {training['device']} in all, {config['optimiser']['name']}, "
+        f"maps trained by {'cross-entropy' if config['network']['maps'] == 'softmax' else 'squared error'}, "
+        f"averaged weights.",
+        "",
+        "| stage | steps | rate | 3D samples | L_2D | L_reg | L_geo |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for stage in config["stage"]:
+        weights, end = stage["weights"], stage["rate_end"]
+        rate = f"{stage['rate']:g}" + (f" to {end:g}" if end is not None else "")
+        lines.append(
+            f"| {stage['name']} | {stage['iterations']} | {rate} | {100 * stage['depth_fraction']:.0f} % "
+            f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
+        )
+    lines += ["", "## Measured", ""]
+    for dataset, figures in metadata.get("figures", {}).items():
+        lines += _figures(info.name, dataset, figures)
+    lines += [
+        "## What it is not for",
+        "",
+        "It shows how such a network sees; it is no measuring instrument. Do not use it to judge a person's health, "
+        "safety, identity or behaviour. Lengths in millimetres assume a body of average size unless a height is given.",
+        "",
+        "Known failures: both ankles or both wrists on the same limb, and left and right swapped, above all in back "
+        "views and crossed limbs (rates above); people who touch or hide each other; loose robes; small children; "
+        "pictures with no person, which still get a pose, of low confidence.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
+    pck = figures["pck_0.2_torso"]
+    interval = pck.get("limb_joints_mean_95_percent")
+    spread = f" (95 %: {interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    asymmetry = figures["left_right_asymmetry_percent"]
+    collapse = figures["pair_collapse_percent"]
+    lines = [
+        f"### {_DATASET_TITLES[dataset]} ({figures['persons']} persons)",
+        "",
+        f"`{_COMMANDS[dataset].format(name=name)}`; {figures['protocol']}",
+        "",
+        f"- PCK at 0.2 torso, mean of the 12 limb joints: **{pck['limb_joints_mean']:.1f} %**{spread}",
+        "- by joint: "
+        + ", ".join(
+            f"{skeleton.plain_name(joint)} {value:.1f}"
+            for joint, value in pck["per_joint"].items()
+            if value is not None
+        ),
+        "- left-right asymmetry of the limbs in 3D: **"
+        + f"{asymmetry['mean']:.1f} %** ("
+        + ", ".join(f"{skeleton.plain_name(limb)} {v:.1f}" for limb, v in asymmetry.items() if limb != "mean")
+        + ")",
+        f"- pair collapse: ankles {collapse['ankles']:.1f} %, wrists {collapse['wrists']:.1f} %; "
+        f"left-right swaps {figures['left_right_swap_percent']:.1f} %",
+    ]
+    for scene, row in figures.get("three_d", {}).items():
+        lines.append(
+            f"- 3D, {scene} ({row['persons']}): MPJPE {row['mpjpe_training_scale_mm']:.0f} mm (training scale), "
+            f"N-MPJPE {row['n_mpjpe_mm']:.0f} mm, PA-MPJPE {row['pa_mpjpe_mm']:.0f} mm, "
+            f"PCK@150 mm {row['pck_150_mm']:.1f} %, AUC {row['auc_0_150_mm']:.1f} %"
+        )
+    return [*lines, ""]
+
+
+def main() -> int:
+    """Run from the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Store figures in a checkpoint and write its model card.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("figures", type=Path, nargs="*", help="files written by evaluate --json")
+    args = parser.parse_args()
+    try:
+        print(write(args.checkpoint, args.figures))
+    except UserError as error:
+        print(f"bonesight: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
