@@ -16,12 +16,14 @@ from app.services import exporter
 from app.session import Session
 from app.settings import Settings
 from app.sources import CHECKPOINT_FILTER, PICTURE_FILTER
-from app.state import HeatmapMode
+from app.state import HeatmapMode, Picture
 from app.theme import ThemeChoice, ThemeWatcher
 from app.views import help as help_pages
+from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from core.errors import UserError
+from core.pose import Pose
 
 
 class Commands:
@@ -29,7 +31,7 @@ class Commands:
 
     def __init__(
         self, window: QWidget, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
-        picture: PicturePanel, space: Skeleton3DPanel,
+        picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel,
     ) -> None:  # fmt: skip
         self._window = window
         self._session = session
@@ -39,6 +41,7 @@ class Commands:
         self._notifier = notifier
         self._picture = picture
         self._space = space
+        self._bones = bones
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
         """Return a function for every key of the table."""
@@ -52,11 +55,13 @@ class Commands:
             "export_3d": lambda _: self.export_3d(),
             "export_window": lambda _: self.export_window(),
             "export_json": lambda _: self.export_json(),
+            "export_csv": lambda _: self.export_csv(),
             "close": lambda _: session.close_picture(),
             "quit": lambda _: self._window.close(),
             "undo": lambda _: session.undo_stack.undo(),
             "redo": lambda _: session.undo_stack.redo(),
-            "draw_box": picture.draw_box,
+            "draw_box": lambda on: state.set_display(drawing=on),
+            "let_go": lambda _: self.let_go(),
             "find_person": lambda _: session.give_box(None),
             "heat_off": lambda _: state.set_display(heatmap=HeatmapMode.OFF),
             "heat_all": lambda _: state.set_display(heatmap=HeatmapMode.ALL),
@@ -120,6 +125,11 @@ class Commands:
         place = sources.index(self._state.model.source) if self._state.model.source in sources else -1
         self._session.choose_model(sources[(place + 1) % len(sources)])
 
+    def let_go(self) -> None:
+        """Stop drawing a box and choose no bone."""
+        self._state.set_display(drawing=False)
+        self._bones.let_go()
+
     def step_joint(self, by: int) -> None:
         """Choose the next joint from head to foot."""
         place = JOINT_ORDER.index(self._state.display.joint)
@@ -154,14 +164,25 @@ class Commands:
             self._save(path, lambda: exporter.save_image(window_picture(self._window, self._space), path))
 
     def export_json(self) -> None:
-        """Save the pose."""
+        """Save the pose as JSON."""
+        shown = self._shown()
+        path = self._ask_where("pose", "json", "JSON (*.json)") if shown else None
+        if shown and path:
+            self._save(path, lambda: exporter.save_json(*shown, self._state.models, path))
+
+    def export_csv(self) -> None:
+        """Save the joints as CSV."""
+        shown = self._shown()
+        path = self._ask_where("joints", "csv", "CSV (*.csv)") if shown else None
+        if shown and path:
+            self._save(path, lambda: exporter.save_csv(*shown, path))
+
+    def _shown(self) -> tuple[Picture, Pose] | None:
         picture, pose = self._state.picture, self._state.pose
         if picture is None or pose is None:
             self._notifier.info("there is no pose to export yet", "open a picture of a person first")
-            return
-        path = self._ask_where("pose", "json", "JSON (*.json)")
-        if path is not None:
-            self._save(path, lambda: exporter.save_pose(picture, pose, path))
+            return None
+        return picture, pose
 
     def _needs_picture(self) -> bool:
         if self._state.picture is None:

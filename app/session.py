@@ -75,8 +75,11 @@ class Session(QObject):
 
     def stop(self) -> bool:
         """End the threads. Return whether both ended in time."""
-        stopped = [worker.stop() for worker in (self.pictures, self.inference)]
-        return all(stopped)
+        workers = (self.pictures, self.inference)
+        for worker in workers:
+            worker.ask_to_stop()
+        ended = [worker.stop(timeout_ms) for worker, timeout_ms in zip(workers, (400, 1300), strict=True)]
+        return all(ended)
 
     # Opening
 

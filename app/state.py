@@ -61,11 +61,17 @@ class ModelEntry:
         name: what to call it.
         source: the bundled name or the file's path that loads it.
         detail: a line for the tool tip.
+        preset: network preset.
+        geometry_loss: whether it was trained with the geometry loss.
+        sha256: of the file; poses carry it too.
     """
 
     name: str
     source: str
     detail: str = ""
+    preset: str = ""
+    geometry_loss: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,9 @@ class Display:
         joint: the chosen joint.
         opacity: of the heatmaps, 0..1.
         colours: what the bones' colours say.
+        drawing: whether the next drag over the picture draws a box.
         ghost: whether the truth of a sample is shown.
+        bone: the chosen bone, drawn bolder; None for none.
         labels: whether joints carry their names in 3D.
         box: whether the person's box is shown.
         skeleton: whether the 2D skeleton is shown.
@@ -87,6 +95,8 @@ class Display:
     joint: int = skeleton.JOINT_INDEX["right_wrist"]
     opacity: float = 0.75
     colours: ColourMode = ColourMode.SIDE
+    bone: int | None = None
+    drawing: bool = False
     ghost: bool = True
     labels: bool = False
     box: bool = True

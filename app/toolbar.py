@@ -91,7 +91,7 @@ class Chrome:
             self.samples.menu().addAction(sample.title, lambda path=sample.path: open_path(path))
         self.samples.setEnabled(bool(samples))
         self.export = self._menu_button("Export", "Save pictures or numbers")
-        for key in ("export_picture", "export_3d", "export_window", "export_json"):
+        for key in ("export_picture", "export_3d", "export_window", "export_json", "export_csv"):
             self.export.menu().addAction(actions[key])
         self.recent = QMenu("Open recent", window)
         self._fill_menus()

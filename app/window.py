@@ -113,7 +113,8 @@ class MainWindow(QMainWindow):
         return panel
 
     def _make_chrome(self) -> None:
-        commands = Commands(self, self.session, self.themes, self.settings, self.notifier, self.picture, self.space)
+        views = (self.picture, self.space, self.bones)
+        commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
         self.actions_by_key = make_actions(self, commands.handlers())
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
         self.chrome = Chrome(
@@ -127,7 +128,6 @@ class MainWindow(QMainWindow):
             signal.connect(self._sync_actions)
         stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
         stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
-        state.box_changed.connect(self._box_given)
         self.themes.changed.connect(self._retheme)
         self.session.opened.connect(self._opened)
         self._sync_actions()
@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
     def _sync_actions(self) -> None:
         display, actions = self.state.display, self.actions_by_key
         checks = {
+            "draw_box": display.drawing,
             "verdict": display.colours is ColourMode.VERDICT,
             "ghost": display.ghost,
             "skeleton": display.skeleton,
@@ -146,19 +147,13 @@ class MainWindow(QMainWindow):
         for key, checked in checks.items():
             actions[key].setChecked(checked)
         picture = self.state.picture
-        for key in ("close", "export_picture", "export_json", "draw_box", "find_person"):
+        for key in ("close", "export_picture", "export_json", "export_csv", "draw_box", "find_person"):
             actions[key].setEnabled(picture is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
         actions["previous"].setEnabled(self.state.trail_index > 0)
         actions["next"].setEnabled(0 <= self.state.trail_index < len(self.state.trail) - 1)
         actions["undo"].setEnabled(self.session.undo_stack.canUndo())
         actions["redo"].setEnabled(self.session.undo_stack.canRedo())
-
-    def _box_given(self) -> None:
-        # One box is what people want; drawing goes on only if asked again.
-        if self.state.box_px is not None and self.actions_by_key["draw_box"].isChecked():
-            self.actions_by_key["draw_box"].setChecked(False)
-            self.picture.draw_box(False)
 
     def _retheme(self) -> None:
         theme = self.themes.theme

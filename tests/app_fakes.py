@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
 
@@ -123,6 +124,8 @@ class Opener:
         self.qtbot = qtbot
         self.folder = folder
         self.windows: list[MainWindow] = []
+        self.gl = False
+        """Whether windows get their 3D view: it is most of the time a window takes to open."""
 
     def settings(self) -> Settings:
         """Return the settings of this test's home."""
@@ -131,18 +134,26 @@ class Opener:
     def __call__(self, source: Path | None = None, backend: Backend | None = None, *, wait: bool = True) -> MainWindow:
         """Open a window, and wait for its model and, with a source, for its pose."""
         used = backend or FakeBackend()
+        with pytest.MonkeyPatch.context() as patch:
+            if not self.gl:
+                patch.setenv("BONESIGHT_NO_GL", "1")
+            window = self._make(source, used)
+        if wait:
+            self.qtbot.waitUntil(
+                lambda: (window.state.model if source is None else window.state.pose) is not None, timeout=20_000
+            )
+            # The notice that there is no 3D view.
+            window.toasts.clear()
+        return window
+
+    def _make(self, source: Path | None, backend: Backend) -> MainWindow:
         window = create_window(
-            None if source is None else str(source), settings=self.settings(), backend=used, reader=read_fake,
+            None if source is None else str(source), settings=self.settings(), backend=backend, reader=read_fake,
             greet=False,
         )  # fmt: skip
         self.windows.append(window)
         window.resize(1000, 700)
         window.show()
-        if wait:
-            done = (
-                (lambda: window.state.model is not None) if source is None else (lambda: window.state.pose is not None)
-            )
-            self.qtbot.waitUntil(done, timeout=20_000)
         return window
 
     def close_all(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def drop(window: MainWindow, *paths: Path) -> None:
 
 
 def test_a_picture_on_the_command_line_is_shown_with_its_pose(open_window: Opener, photo: Path) -> None:
+    open_window.gl = True
     window = open_window(photo)
     assert window.picture.title.text() == "photo.png"
     assert "80 %" in window.picture.note.text()
@@ -265,7 +267,20 @@ def test_sorting_by_a_number_sorts_as_numbers(open_window: Opener, photo: Path) 
     assert lengths == sorted(lengths)
 
 
+def test_choosing_a_bone_in_the_table_marks_it_in_the_picture(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(photo)
+    window.bones.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    window.bones.table.selectRow(0)
+    assert window.state.display.bone == skeleton.BONE_INDEX["torso"]
+    assert window.picture.skeleton._bone == skeleton.BONE_INDEX["torso"]
+    window.actions_by_key["draw_box"].trigger()
+    window.actions_by_key["let_go"].trigger()
+    assert window.state.display.bone is None
+    assert not window.actions_by_key["draw_box"].isChecked()
+
+
 def test_the_3d_view_shows_the_body_and_turns(open_window: Opener, photo: Path) -> None:
+    open_window.gl = True
     window = open_window(photo)
     if window.space.fault is not None:
         pytest.skip(window.space.fault)
@@ -283,6 +298,7 @@ def test_the_3d_view_shows_the_body_and_turns(open_window: Opener, photo: Path) 
 # vispy 0.17 asks Qt for a position in a way that PySide6 calls deprecated.
 @pytest.mark.filterwarnings("ignore:Function. 'QMouseEvent.pos:DeprecationWarning")
 def test_dragging_the_3d_view_turns_it(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    open_window.gl = True
     window = open_window(photo)
     if window.space.scene is None:
         pytest.skip(str(window.space.fault))
@@ -317,14 +333,13 @@ def test_resting_on_a_joint_marks_it(open_window: Opener, qtbot: QtBot, photo: P
     qtbot.waitUntil(lambda: window.state.display.joint == wrist)
 
 
-def test_without_opengl_picture_and_table_go_on(
-    open_window: Opener, qtbot: QtBot, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BONESIGHT_NO_GL", "1")
-    window = open_window(photo)
+def test_without_opengl_picture_and_table_go_on(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_window(None, wait=False)
+    qtbot.waitUntil(lambda: any("3D view is off" in text for text in window.toasts.texts))
+    window.session.open([photo])
+    qtbot.waitUntil(lambda: window.state.pose is not None)
     assert window.space.scene is None
     assert window.bones.model.rowCount() == skeleton.BONE_COUNT
-    qtbot.waitUntil(lambda: any("3D view is off" in text for text in window.toasts.texts))
     window.actions_by_key["view_top"].trigger()
     window.actions_by_key["fit"].trigger()
 
@@ -340,6 +355,7 @@ def test_a_storm_of_equal_notices_is_one_notice(open_window: Opener) -> None:
 
 
 def test_the_theme_changes_while_the_window_is_open(open_window: Opener, photo: Path) -> None:
+    open_window.gl = True
     window = open_window(photo)
     window.actions_by_key["theme_light"].trigger()
     assert not window.themes.theme.dark
@@ -381,6 +397,7 @@ def test_closing_the_picture_empties_the_window(open_window: Opener, photo: Path
 def test_export_writes_pictures_with_something_on_them(
     open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    open_window.gl = True
     window = open_window(photo)
     out = tmp_path / "out"
     out.mkdir()
@@ -390,11 +407,27 @@ def test_export_writes_pictures_with_something_on_them(
         window.actions_by_key[key].trigger()
         if key != "export_3d" or window.space.fault is None:
             assert target.stat().st_size > 2000
-    gone = out / "gone" / "a.png"
+    gone = photo / "a.png"  # a file where a folder should be
     monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(gone), ""))
     window.toasts.clear()
     window.actions_by_key["export_picture"].trigger()
     assert "could not be written" in window.toasts.texts[-1]
+
+
+def test_exported_numbers_are_those_on_screen(
+    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(photo)
+    for key, name in (("export_json", "pose.json"), ("export_csv", "joints")):
+        target = str(tmp_path / name)
+        monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (t, ""))
+        window.actions_by_key[key].trigger()
+    document = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))
+    bones = document["poses"][0]["bones"]
+    shown = [window.bones.model.index(row, 1).data() for row in range(skeleton.BONE_COUNT)]
+    assert [f"{bone['length_mm']:.0f}" for bone in bones] == shown
+    assert document["checkpoint"]["name"] == "one"
+    assert (tmp_path / "joints.csv").read_text(encoding="utf-8").count("\n") == 17
 
 
 def test_the_keys_of_the_help_page_work(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
@@ -402,6 +435,7 @@ def test_the_keys_of_the_help_page_work(open_window: Opener, qtbot: QtBot, tmp_p
     folder.mkdir()
     for name in ("a.png", "b.png"):
         write_picture(folder / name)
+    open_window.gl = True
     window = open_window(folder)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from app.sources import Box
 from app.state import ModelEntry
 from core.pose import Pose
+
+if TYPE_CHECKING:
+    from core.checkpoint import CheckpointInfo
 
 
 class Model(Protocol):
@@ -55,10 +58,7 @@ class TorchBackend:
         """Return the checkpoints that come with the program."""
         from core import checkpoint
 
-        return [
-            ModelEntry(info.name, info.name, _detail(info.preset, info.geometry_loss, info.size_bytes))
-            for info in checkpoint.bundled()
-        ]
+        return [_entry(info, info.name) for info in checkpoint.bundled()]
 
     def verdict_limits(self) -> tuple[float, float]:
         """Return from which percent on a bone is doubtful, and implausible."""
@@ -71,9 +71,10 @@ class TorchBackend:
         return TorchModel(source)
 
 
-def _detail(preset: str, geometry_loss: bool, size_bytes: int) -> str:
-    trained = "with" if geometry_loss else "without"
-    return f"preset {preset}, trained {trained} the geometry loss, {size_bytes / 1e6:.1f} MB"
+def _entry(info: CheckpointInfo, source: str) -> ModelEntry:
+    trained = "with" if info.geometry_loss else "without"
+    detail = f"Preset {info.preset}, trained {trained} the geometry loss, {info.size_bytes / 1e6:.1f} MB"
+    return ModelEntry(info.name, source, detail, info.preset, info.geometry_loss, info.sha256)
 
 
 class TorchModel:
@@ -84,8 +85,7 @@ class TorchModel:
         from core.predictor import Predictor
 
         loaded = checkpoint.load(source)
-        info = loaded.info
-        self.entry = ModelEntry(info.name, source, _detail(info.preset, info.geometry_loss, info.size_bytes))
+        self.entry = _entry(loaded.info, source)
         self._predictor = Predictor(loaded, device="auto", flip=True)
 
     @property

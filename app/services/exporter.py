@@ -1,39 +1,44 @@
-"""Writes what is on screen to files: to a temporary file first, then in place, so that no half file is left."""
+"""Writes what is on screen to files, through core.export, so that screen, files and commands cannot disagree."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from PySide6.QtCore import QBuffer, QIODevice
 from PySide6.QtGui import QImage, QPixmap
 
-from app.state import Picture
+from app.state import ModelEntry, Picture
+from core import export
 from core.errors import UserError
 from core.pose import Pose
-
-_ELSEWHERE = "choose another folder, or make room on the disk"
 
 
 def save_image(image: QImage | QPixmap, path: Path) -> None:
     """Write a PNG; raise UserError if the disk does not let us."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        if not image.save(str(partial), "PNG"):
-            raise UserError(f"{path.name} could not be written", _ELSEWHERE)
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"{path.name} could not be written ({error.strerror})", _ELSEWHERE) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if not image.save(buffer, "PNG"):
+        raise UserError(f"{path.name} could not be made", "try again with a smaller window")
+    export.write_atomically(path, bytes(buffer.data().data()))
 
 
-def save_pose(picture: Picture, pose: Pose, path: Path) -> None:
-    """Write the pose the way ``predict --json`` does; raise UserError if the disk does not let us."""
-    try:
-        from core import export
-    except ImportError as error:
-        raise UserError("this installation has no JSON export", "install the program again") from error
-    try:
-        export.write_json([(picture, pose)], path)
-    except OSError as error:
-        raise UserError(f"{path.name} could not be written ({error.strerror})", _ELSEWHERE) from error
+def save_json(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
+    """Write what ``predict --json`` writes; raise UserError if the disk does not let us."""
+    export.write_json(path, [export.entry(pose, picture.path)], _checkpoint(pose, models))
+
+
+def save_csv(picture: Picture, pose: Pose, path: Path) -> None:
+    """Write what ``predict --csv`` writes; raise UserError if the disk does not let us."""
+    export.write_csv(path, [export.entry(pose, picture.path)])
+
+
+def _checkpoint(pose: Pose, models: Iterable[ModelEntry]) -> dict[str, object]:
+    # The model that made the pose, not the one chosen since.
+    made_by = next((model for model in models if model.sha256 == pose.checkpoint_sha256), None)
+    return {
+        "name": pose.checkpoint_name,
+        "preset": "" if made_by is None else made_by.preset,
+        "geometry_loss": made_by is not None and made_by.geometry_loss,
+        "sha256": pose.checkpoint_sha256,
+    }

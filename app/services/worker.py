@@ -85,14 +85,17 @@ class Worker(QThread):
         """Ask for something; a waiting request of the same topic is replaced."""
         self.mailbox.put(topic, request)
 
-    def stop(self, timeout_ms: int = 1500) -> bool:
-        """Ask the thread to end after what it is doing and wait. Return whether it did."""
-        self.mailbox.close()
-        if not self.isRunning():
-            return True
-        if self._state is not WorkerState.FAULTED:
+    def ask_to_stop(self) -> None:
+        """Let the thread end after what it is doing."""
+        # Before the mailbox closes: after that the thread itself may already say that it has stopped.
+        if self._state in (WorkerState.STARTING, WorkerState.RUNNING):
             self._enter(WorkerState.STOPPING)
-        return self.wait(timeout_ms)
+        self.mailbox.close()
+
+    def stop(self, timeout_ms: int = 1500) -> bool:
+        """Ask the thread to end and wait for it. Return whether it did."""
+        self.ask_to_stop()
+        return not self.isRunning() or self.wait(timeout_ms)
 
     def run(self) -> None:
         """Run the thread: called by Qt."""

@@ -150,6 +150,7 @@ class BonesPanel(Panel):
         self._proxy.setSortRole(SORT_ROLE)
         self.table = self._make_table()
         keep_keys(self.table)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
         self.bars = BoneBars(state, themes)
         splitter = QSplitter(Qt.Orientation.Horizontal, objectName="bones")
         splitter.addWidget(self.table)
@@ -166,6 +167,8 @@ class BonesPanel(Panel):
         table.setSortingEnabled(True)
         table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setToolTip("Click a bone to see it in the picture and in 3D")
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setAlternatingRowColors(True)
         table.setShowGrid(False)
@@ -179,9 +182,19 @@ class BonesPanel(Panel):
         header.setHighlightSections(False)
         return table
 
+    def let_go(self) -> None:
+        """Choose no bone."""
+        self.table.clearSelection()
+
+    def _selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        bone = self._proxy.mapToSource(rows[0]).row() if rows else None
+        self._state.set_display(bone=bone)
+
     def _refresh(self) -> None:
         pose = self._state.pose
         if pose is None:
+            self._state.set_display(bone=None)
             text = (
                 "bone lengths appear here with the first pose"
                 if self._state.picture is None

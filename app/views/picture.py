@@ -125,16 +125,13 @@ class PicturePanel(Panel):
         """Zoom about the middle; over 1 shows more detail."""
         self.box_view.scaleBy((1.0 / factor, 1.0 / factor))
 
-    def draw_box(self, drawing: bool) -> None:
-        """Let the next drag draw a box."""
-        self.box_view.drawing = drawing
-        self.graphics.viewport().setCursor(Qt.CursorShape.CrossCursor if drawing else Qt.CursorShape.ArrowCursor)
-
     def picture(self) -> QPixmap:
         """Return what the view shows, for export."""
         return self.graphics.grab()
 
     def _box_drawn(self, box: Box) -> None:
+        # One box is what people want; drawing goes on only if asked again.
+        self._state.set_display(drawing=False)
         self._listener.give_box(box)
 
     def _choose_heatmap(self, index: int) -> None:
@@ -174,6 +171,9 @@ class PicturePanel(Panel):
         wanted = {HeatmapMode.OFF: None, HeatmapMode.ALL: -1}.get(display.heatmap, display.joint)
         self.heatmaps.setCurrentIndex(self.heatmaps.findData(wanted) if wanted is not None else 0)
         self.opacity.setValue(round(100 * display.opacity))
+        self.box_view.drawing = display.drawing
+        cursor = Qt.CursorShape.CrossCursor if display.drawing else Qt.CursorShape.ArrowCursor
+        self.graphics.viewport().setCursor(cursor)
         self._show_skeleton()
         self._show_heat()
         self._show_box()
@@ -188,6 +188,7 @@ class PicturePanel(Panel):
             chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
             joints = joint_colours(display.colours)
             self.skeleton.show_joints(pose.joints_px, pose.confidence, colours, joints, chosen)
+        self.skeleton.choose_bone(display.bone)
         if picture is None or picture.truth is None or not display.ghost:
             self.truth.clear()
             return

@@ -85,7 +85,7 @@ class Scene3D:
 
     def show(
         self, joints_mm: NDArray[np.float64], bone_colours: tuple[Rgb, ...], joint_colours: tuple[Rgb, ...],
-        ghost_mm: NDArray[np.float64] | None, chosen: int | None, labels: bool,
+        ghost_mm: NDArray[np.float64] | None, chosen: int | None, bone: int | None, labels: bool,
     ) -> None:  # fmt: skip
         """Show a skeleton of (16, 3) mm in the pose's axes, and the ghost of another one."""
         body = mesh3d.to_world(joints_mm)
@@ -97,6 +97,8 @@ class Scene3D:
         self._floor_z = float(lowest) - JOINT_RADIUS_MM
         ends = skeleton.BONE_ENDS
         radii = np.full(skeleton.BONE_COUNT, BONE_RADIUS_MM)
+        if bone is not None:
+            radii[bone] *= 1.45
         bones = mesh3d.capsules(body[ends[:, 0]], body[ends[:, 1]], radii, _rgba(bone_colours))
         joint_radii = np.full(skeleton.JOINT_COUNT, JOINT_RADIUS_MM)
         if chosen is not None:

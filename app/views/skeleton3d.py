@@ -149,7 +149,7 @@ class Skeleton3DPanel(Panel):
         ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
         chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
         colours = bone_colours(display.colours, pose.geometry)
-        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.labels)
+        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.bone, display.labels)
         if not self._fitted:
             self._fitted = True
             scene.fit()

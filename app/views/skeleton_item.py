@@ -28,6 +28,7 @@ class SkeletonItem(pg.GraphicsObject):
         self._bone_colours: tuple[Rgb, ...] = ()
         self._joint_colours: tuple[Rgb, ...] = ()
         self._chosen: int | None = None
+        self._bone: int | None = None
         self._hovered: int | None = None
 
     def show_joints(
@@ -38,6 +39,11 @@ class SkeletonItem(pg.GraphicsObject):
         self.prepareGeometryChange()
         self._joints, self._confidence = joints_px, confidence
         self._bone_colours, self._joint_colours, self._chosen = bone_colours, joint_colours, chosen
+        self.update()
+
+    def choose_bone(self, bone: int | None) -> None:
+        """Draw one bone bolder."""
+        self._bone = bone
         self.update()
 
     def clear(self) -> None:
@@ -93,25 +99,28 @@ class SkeletonItem(pg.GraphicsObject):
         for index, bone in enumerate(skeleton.BONES):
             first, second = bone.joints
             sure = min(self._confidence[first], self._confidence[second]) >= LOW_CONFIDENCE
-            self._draw_bone(painter, points[first], points[second], QColor(*self._bone_colours[index]), bool(sure))
+            colour = QColor(*self._bone_colours[index])
+            self._draw_bone(painter, (points[first], points[second]), colour, bool(sure), index == self._bone)
         if not self._thin:
             for joint, point in enumerate(points):
                 self._draw_joint(painter, joint, point)
         painter.restore()
 
-    def _draw_bone(self, painter: QPainter, start: QPointF, end: QPointF, colour: QColor, sure: bool) -> None:
-        width = 1.6 if self._thin else _BONE_PX
-        outline = QPen(QColor(0, 0, 0, 130), width + 2.0)
+    def _draw_bone(
+        self, painter: QPainter, ends: tuple[QPointF, QPointF], colour: QColor, sure: bool, bold: bool
+    ) -> None:
+        width = 1.6 if self._thin else _BONE_PX * (1.7 if bold else 1.0)
+        outline = QPen(QColor(255, 255, 255) if bold else QColor(0, 0, 0, 130), width + (3.0 if bold else 2.0))
         outline.setCapStyle(Qt.PenCapStyle.RoundCap)
         pen = QPen(colour, width)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        if not sure:
+        if not sure and not bold:
             pen.setDashPattern([2.0, 2.2])
         else:
             painter.setPen(outline)
-            painter.drawLine(start, end)
+            painter.drawLine(*ends)
         painter.setPen(pen)
-        painter.drawLine(start, end)
+        painter.drawLine(*ends)
 
     def _draw_joint(self, painter: QPainter, joint: int, point: QPointF) -> None:
         assert self._confidence is not None
