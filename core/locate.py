@@ -22,6 +22,10 @@ SETTLED = 0.85
 """Overlap (intersection over union) of two successive boxes at which the search stops."""
 
 
+SMALLEST_PX = 24.0
+"""No box is smaller than this."""
+
+
 def windows(picture_size_px: tuple[int, int]) -> list[Box]:
     """Return the square windows a search starts from: the whole picture, then smaller ones that overlap by half.
 
@@ -44,19 +48,25 @@ def _starts(length: float, side: float) -> list[float]:
     return [float(start) for start in np.linspace(0.0, length - side, count)]
 
 
-def next_box(joints_px: FloatArray, confidence: FloatArray, picture_size_px: tuple[int, int]) -> Box:
+def next_box(
+    joints_px: FloatArray, confidence: FloatArray, picture_size_px: tuple[int, int], before: Box | None = None
+) -> Box:
     """Return the box around the joints the network is sure of, kept in touch with the picture.
 
     Args:
         joints_px: (16, 2).
         confidence: (16,) in 0..1.
         picture_size_px: (width, height).
+        before: the box the joints were found in: the next one is not below a third of it, lest joints that fell
+            together shrink it to nothing.
     """
     order = np.argsort(-confidence)
     count = max(FEWEST_SURE, int((confidence >= SURE).sum()))
     chosen = joints_px[order[:count]]
     limit = np.array(picture_size_px, dtype=np.float64)
-    return box_around(np.clip(chosen, 0.0, limit))
+    x, y, side, _ = box_around(np.clip(chosen, 0.0, limit))
+    wanted = max(side, SMALLEST_PX, before[2] / 3 if before is not None else 0.0)
+    return (x - (wanted - side) / 2, y - (wanted - side) / 2, wanted, wanted)
 
 
 def overlap(a: Box, b: Box) -> float:

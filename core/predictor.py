@@ -154,7 +154,7 @@ class Predictor:
         best = max(found, key=lambda pose: pose.mean_confidence)
         pose = best
         for _ in range(locate.PASSES):
-            box = locate.next_box(pose.joints_px, pose.confidence, size)
+            box = locate.next_box(pose.joints_px, pose.confidence, size, pose.box_px)
             if locate.overlap(box, pose.box_px) >= locate.SETTLED:
                 break
             pose = self._poses([image], [box], "search", height_mm)[0]
