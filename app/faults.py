@@ -1,13 +1,15 @@
-"""Unexpected exceptions become notices, so that a fault in one view does not go unseen or end the program."""
+"""What can interrupt a running window: unexpected exceptions become notices, Ctrl+C in the terminal closes it."""
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QSocketNotifier, QTimer
 
 from app.notifications import Notifier
 
@@ -30,3 +32,35 @@ def reported_to(notifier: Notifier) -> Iterator[None]:
         yield
     finally:
         sys.excepthook = before
+
+
+@contextmanager
+def closing_on_interrupt(close: Callable[[], object]) -> Iterator[None]:
+    """Call ``close`` on Ctrl+C in the terminal, which Qt's event loop would not notice before the next event."""
+    reading, writing = socket.socketpair()
+    for end in (reading, writing):
+        end.setblocking(False)
+    try:
+        wakeup = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    except ValueError:
+        # Not in the main thread: somebody else's program runs us, and interrupts are its business.
+        reading.close()
+        writing.close()
+        yield
+        return
+    notifier = QSocketNotifier(reading.fileno(), QSocketNotifier.Type.Read)
+
+    def woken() -> None:
+        if signal.SIGINT in reading.recv(64):
+            close()
+
+    notifier.activated.connect(woken)
+    try:
+        yield
+    finally:
+        notifier.setEnabled(False)
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGINT, before)
+        reading.close()
+        writing.close()

@@ -287,7 +287,7 @@ def main(source: str | None = None) -> int:
     """Open the window, run until it is closed, and return the exit code."""
     application = make_application()
     window = create_window(source)
-    with faults.reported_to(window.notifier):
+    with faults.reported_to(window.notifier), faults.closing_on_interrupt(window.close):
         window.show()
         code = application.exec()
     if not window.stopped_in_time:

@@ -114,14 +114,16 @@ def test_the_bundled_pair_gives_two_poses_of_a_sample(open_window: Opener, qtbot
     assert window.bones.model.rowCount() == skeleton.BONE_COUNT
 
 
-def test_the_program_ends_with_0_when_closed_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["[w.close() for w in app.topLevelWidgets()]", "os.kill(os.getpid(), 2)"])
+def test_the_program_ends_with_0_when_closed_at_once_or_interrupted(tmp_path: Path, end: str) -> None:
     if not os.environ.get("DISPLAY"):
         pytest.skip("no display")
     code = (
+        "import os\n"
         "from PySide6.QtCore import QTimer\n"
         "from app import window\n"
         "app = window.make_application()\n"
-        "QTimer.singleShot(900, lambda: [w.close() for w in app.topLevelWidgets()])\n"
+        f"QTimer.singleShot(900, lambda: {end})\n"
         "raise SystemExit(window.main(None))\n"
     )
     home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
@@ -129,7 +131,7 @@ def test_the_program_ends_with_0_when_closed_at_once(tmp_path: Path) -> None:
     environment.pop("QT_QPA_PLATFORM", None)
     root = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
