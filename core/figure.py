@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,10 @@ def write_figure(path: str | Path, image: NDArray[np.uint8], pose: Pose, title: 
     """
     figure = draw(image, pose, title)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=125, facecolor=_PAPER)
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; that is no reason to speak on stderr.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(buffer, format="png", dpi=125, facecolor=_PAPER)
     return write_atomically(path, buffer.getvalue())
 
 

@@ -1,0 +1,241 @@
+"""Every bad input of the command line: one sentence, the right exit code, the other inputs done, no traceback."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import RunMain, gradient
+from safetensors.torch import load_file, save_file
+
+import main
+from core import checkpoint, network
+
+BAD = {
+    "missing.jpg": "does not exist",
+    "text.jpg": "is not a picture",
+    "cut.jpg": "is cut off",
+    "empty.png": "is empty",
+    "dot.png": "only 1 x 1 px",
+    "no-pictures": "has no pictures",
+    "text.mp4": "is not a video",
+    "bomb.png": "megapixels",
+}
+GOOD = ("plain.jpg", "deep.png", "grey.png", "clear.png", "turned.jpg", "panorama.jpg", "ユニコード é.jpg")
+
+
+def encode(suffix: str, picture: np.ndarray) -> bytes:
+    return bytes(cv2.imencode(suffix, picture)[1].tobytes())
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write all of them into one folder."""
+    folder = tmp_path_factory.mktemp("inputs")
+    bgr = gradient(120, 160)[..., ::-1]
+    jpeg = encode(".jpg", bgr)
+    (folder / "text.jpg").write_text("I am a letter")
+    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
+    (folder / "empty.png").touch()
+    (folder / "dot.png").write_bytes(encode(".png", bgr[:1, :1]))
+    (folder / "no-pictures").mkdir()
+    (folder / "no-pictures" / "notes.txt").write_text("none")
+    (folder / "text.mp4").write_text("I am no film")
+    bomb = bytearray(encode(".png", bgr))
+    bomb[16:24] = struct.pack(">II", 50_000, 50_000)
+    (folder / "bomb.png").write_bytes(bomb)
+    (folder / "plain.jpg").write_bytes(jpeg)
+    (folder / "deep.png").write_bytes(encode(".png", bgr.astype(np.uint16) * 257))
+    (folder / "grey.png").write_bytes(encode(".png", bgr[..., 0].copy()))
+    (folder / "clear.png").write_bytes(encode(".png", np.dstack([bgr, np.full(bgr.shape[:2], 90, np.uint8)])))
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHH", 8, 1, 0x112, 3, 1, 6, 0) + b"\0\0\0\0"
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    (folder / "turned.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
+    (folder / "panorama.jpg").write_bytes(encode(".jpg", cv2.resize(bgr, (20_000, 300))))
+    (folder / "ユニコード é.jpg").write_bytes(jpeg)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def together(inputs: Path, weights: Path, run_main: RunMain) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run the program once on all of them, bad ones first."""
+    words = [inputs / name for name in (*BAD, *GOOD)]
+    out = inputs / "out.json"
+    done = run_main("predict", *words, "--checkpoint", weights, "--no-flip", "--json", out)
+    return done, json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_some_failed_inputs_end_with_code_1_and_no_traceback(together: Any) -> None:
+    done, _ = together
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(("name", "why"), BAD.items())
+def test_a_bad_input_is_named_with_what_is_wrong_and_what_to_do(together: Any, name: str, why: str) -> None:
+    done, document = together
+    told = [item for item in document["failed"] if Path(item["input"]).name == name]
+    assert len(told) == 1 and why in told[0]["error"] and told[0]["what_to_do"]
+    lines = [line for line in done.stderr.splitlines() if name in line]
+    assert len(lines) == 1 and why in lines[0] and told[0]["what_to_do"] in lines[0] and lines[0].endswith(".")
+
+
+def test_the_other_inputs_are_done(together: Any) -> None:
+    _, document = together
+    sizes = {Path(item["input"]).name: item["picture_size_px"] for item in document["poses"]}
+    assert set(sizes) == set(GOOD)
+    assert sizes["turned.jpg"] == [160, 120], "an EXIF-rotated picture is upright"
+    assert sizes["panorama.jpg"] == [20_000, 300]
+
+
+def test_only_what_failed_is_on_stderr(together: Any) -> None:
+    done, _ = together
+    assert len(done.stderr.splitlines()) == len(BAD) + 1, done.stderr
+
+
+def test_a_box_outside_the_picture_fails_that_input_alone(
+    write_picture: Callable[..., Path], weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = write_picture("first.jpg"), write_picture("second.jpg")
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"first.jpg": [900, 900, 50, 50], "second.jpg": [20, 20, 100, 150]}))
+    code = main.main(
+        ["predict", str(first), str(second), "--checkpoint", str(weights), "--no-flip", "--boxes", str(boxes)]
+    )
+    shown = capsys.readouterr()
+    assert code == 1
+    assert "outside the picture" in shown.err and "first.jpg" in shown.err
+    assert "second.jpg" in shown.out and "(given)" in shown.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--box", "1,2,3"),
+        ("--box", "a,b,c,d"),
+        ("--box", "1,2,0,5"),
+        ("--box", "nan,2,3,5"),
+        ("--height-mm", "tall"),
+        ("--device", "abacus"),
+        ("--box", "1,2,3,4", "--boxes", "x.json"),
+        ("--nonsense",),
+    ],
+)
+def test_wrong_words_end_with_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["predict", "a.jpg", *words])
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[1, 2]", '{"a.jpg": [1, 2]}', '{"a.jpg": "x"}', '{"a.jpg": [0, 0, -5, 5]}', None]
+)
+def test_a_bad_boxes_file_ends_with_code_2(
+    content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "boxes.json"
+    if content is not None:
+        path.write_text(content)
+    assert main.main(["predict", "a.jpg", "--boxes", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1 and "boxes.json" in error
+
+
+def bad_checkpoint(kind: str, weights: Path, path: Path) -> Path:
+    """Write a checkpoint with one fault."""
+    data = weights.read_bytes()
+    if kind == "empty":
+        path.touch()
+    elif kind == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif kind == "text":
+        path.write_text("I am no checkpoint")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pickle":
+        torch.save({"weights": torch.zeros(3)}, path)
+    elif kind == "not finite":
+        model = checkpoint.load(weights).network
+        with torch.no_grad():
+            next(model.parameters()).fill_(float("nan"))
+        checkpoint.save(path, model, geometry_loss=True, record={})
+    elif kind == "other architecture":
+        tensors = load_file(weights)
+        tensors.pop(next(iter(tensors)))
+        told = json.dumps(checkpoint.describe(weights).metadata)
+        save_file(tensors, path, metadata={"bonesight": told})
+    return path
+
+
+KINDS = ("empty", "truncated", "text", "folder", "pickle", "not finite", "other architecture", "missing")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_checkpoint_is_refused_in_one_sentence(
+    kind: str, weights: Path, tmp_path: Path, write_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bad_checkpoint(kind, weights, tmp_path / "strange.safetensors")
+    assert main.main(["predict", str(write_picture()), "--checkpoint", str(path)]) == 2
+    shown = capsys.readouterr()
+    assert len(shown.err.splitlines()) == 1 and "strange" in shown.err and shown.err.strip().endswith(".")
+    assert shown.out == ""
+
+
+def test_a_bad_checkpoint_gives_no_traceback_in_a_real_process(
+    run_main: RunMain, tmp_path: Path, write_picture: Callable[..., Path]
+) -> None:
+    path = tmp_path / "empty.safetensors"
+    path.touch()
+    done = run_main("predict", write_picture(), "--checkpoint", path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "empty" in done.stderr
+
+
+def test_an_output_that_cannot_be_written_is_named_and_the_others_are_written(
+    weights: Path, tmp_path: Path, write_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    table = tmp_path / "poses.csv"
+    words = ["--checkpoint", str(weights), "--no-flip", "--json", str(blocked / "poses.json"), "--csv", str(table)]
+    assert main.main(["predict", str(write_picture()), *words]) == 1
+    assert "could not be written" in capsys.readouterr().err
+    assert table.is_file()
+
+
+def test_an_error_nobody_foresaw_in_one_input_does_not_cost_the_others(
+    weights: Path,
+    write_picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from core import media
+
+    real = media.read_picture
+
+    def fails_once(path: Path) -> np.ndarray:
+        if path.name == "first.jpg":
+            raise RuntimeError("the decoder fell over\nwith many lines")
+        return real(path)
+
+    monkeypatch.setattr(media, "read_picture", fails_once)
+    first, second = write_picture("first.jpg"), write_picture("second.jpg")
+    assert main.main(["predict", str(first), str(second), "--checkpoint", str(weights), "--no-flip"]) == 1
+    shown = capsys.readouterr()
+    assert "fell over" in shown.err and "second.jpg" in shown.out
+
+
+def test_the_paper_network_is_not_mistaken_for_the_compact_one(weights: Path, tmp_path: Path) -> None:
+    told = checkpoint.describe(weights).metadata
+    told["network"] = network.PRESETS["paper"][0].to_dict()
+    path = tmp_path / "paper.safetensors"
+    save_file(load_file(weights), path, metadata={"bonesight": json.dumps(told)})
+    assert main.main(["predict", "a.jpg", "--checkpoint", str(path)]) == 2

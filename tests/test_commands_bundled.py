@@ -1,0 +1,74 @@
+"""The pair of checkpoints and the samples that come with the program."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import RunMain
+
+import main
+from core import checkpoint, media
+from core.predictor import Predictor
+
+PAIR = ("compact-geo", "compact-no-geo")
+
+
+def samples() -> list[dict[str, object]]:
+    text = (resources.files("resources") / "samples" / "samples.json").read_text(encoding="utf-8")
+    found = json.loads(text)["samples"]
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.mark.parametrize("name", PAIR)
+def test_a_bundled_checkpoint_loads_and_is_small(name: str) -> None:
+    info = checkpoint.load(name).info
+    assert info.size_bytes <= 8_000_000
+    assert info.geometry_loss is (name == "compact-geo")
+    for key in ("training", "data", "terms", "figures"):
+        assert info.metadata.get(key), f"{name} does not say its {key}"
+
+
+def test_the_pair_differs_only_by_the_geometry_loss_of_its_last_stage() -> None:
+    geo, no_geo = (checkpoint.describe(name) for name in PAIR)
+    assert geo.sha256 != no_geo.sha256
+    assert geo.metadata["network"] == no_geo.metadata["network"]
+    assert geo.metadata["data"] == no_geo.metadata["data"]
+
+
+def test_checkpoints_lists_the_pair_with_measured_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["checkpoints"]) == 0
+    shown = capsys.readouterr().out
+    for name in PAIR:
+        assert f"{name}: preset compact" in shown
+    assert "figures" in shown and "pck" in shown.lower()
+
+
+def test_the_samples_are_found_in_their_pictures() -> None:
+    predictor = Predictor(checkpoint.load("compact-geo"), "cpu")
+    folder = Path(str(resources.files("resources"))) / "samples"
+    assert len(samples()) >= 4
+    for sample in samples():
+        pose = predictor.predict(media.read_picture(folder / str(sample["file"])))
+        truth = np.array(sample["joints_px"])
+        size = np.ptp(truth, axis=0).max()
+        error = np.median(np.linalg.norm(pose.joints_px - truth, axis=1))
+        assert error < 0.1 * size, f"{sample['file']}: the median joint is {error:.0f} px off"
+
+
+def test_the_program_without_words_and_display_shows_a_sample(run_main: RunMain, tmp_path: Path) -> None:
+    done = run_main(cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "out" / "poses.json").read_text(encoding="utf-8"))
+    assert content["checkpoint"]["name"] == "compact-geo"
+    assert len(list((tmp_path / "out").glob("*.png"))) == 1
+    assert "out" in done.stdout.splitlines()[-1]
+
+
+def test_doctor_finds_nothing_to_mend(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["doctor"]) == 0
+    assert "Everything the program needs works." in capsys.readouterr().out
