@@ -37,15 +37,18 @@ class Theme:
     shadow: str
     warning: str
     error: str
+    selection: str
 
 
 DARK: Final = Theme(
     dark=True, window="#1d1f25", panel="#16171b", raised="#292c34", border="#31343d", text="#dfe2e8", muted="#959cab",
     accent="#5b96f7", canvas="#16171b", grid="#3d414b", shadow="#060708", warning="#f2be42", error="#ff6a70",
+    selection="#2a3958",
 )  # fmt: skip
 LIGHT: Final = Theme(
     dark=False, window="#eceef2", panel="#fbfcfd", raised="#ffffff", border="#d2d6de", text="#20242c", muted="#5c6473",
     accent="#2466d1", canvas="#f4f6f9", grid="#c3c9d3", shadow="#cdd2da", warning="#a66b00", error="#c4282f",
+    selection="#d3e2fb",
 )  # fmt: skip
 
 _STYLE: Final = """
@@ -79,7 +82,7 @@ QLabel#panelTitle {{ color: {text}; font-weight: 600; }}
 QLabel#muted {{ color: {muted}; }}
 QLabel#sentence {{ color: {text}; }}
 QTableView {{ background: {panel}; alternate-background-color: {window}; color: {text}; border: 0;
-  gridline-color: {border}; selection-background-color: {raised}; selection-color: {text}; }}
+  gridline-color: {border}; selection-background-color: {selection}; selection-color: {text}; }}
 QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-bottom: 1px solid {border};
   padding: 4px 6px; font-weight: 500; }}
 QTableCornerButton::section {{ background: {panel}; border: 0; }}

@@ -120,6 +120,8 @@ class BoneModel(QAbstractTableModel):
             painter.drawEllipse(3, 3, 18, 18)
             painter.end()
             self._icons[verdict] = QIcon(pixmap)
+            # Qt would tint the dot of a selected row, and the colour is the verdict.
+            self._icons[verdict].addPixmap(pixmap, QIcon.Mode.Selected)
         return self._icons[verdict]
 
     def _refresh(self) -> None:
