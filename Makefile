@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || ech
 INPUT ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 export PIP_CONSTRAINT = constraints.txt
 

@@ -85,7 +85,7 @@ def _dispatch(words: list[str]) -> int:
     source = words[0] if words else None
     if source is not None and not _may_be_source(source):
         print(
-            f"bonesight: there is no command and no file {source}: choose from {', '.join(COMMANDS)}, or give a picture.",
+            f"bonesight: no command and no file is called {source}: choose {', '.join(COMMANDS)}, or give a picture.",
             file=sys.stderr,
         )
         return WRONG_USE
