@@ -83,14 +83,15 @@ class GeometryReport:
 
     def sentence(self) -> str:
         """Say the most striking fault in plain words, for a person who does not know the method."""
-        pairs = [bone for bone in self.bones if bone.left_right_percent is not None]
-        worst = max(pairs, key=lambda bone: abs(bone.left_right_percent or 0.0))
-        percent = worst.left_right_percent or 0.0
-        if abs(percent) < 10.0:
+        pairs = [(self.bones[right], self.bones[left]) for right, left in skeleton.LEFT_RIGHT_BONES]
+        right, left = max(pairs, key=lambda pair: abs(pair[0].left_right_percent or 0.0))
+        if abs(right.left_right_percent or 0.0) < 10.0:
             return "Left and right bones agree within 10 %."
-        part = worst.name.split("_", 1)[1]
-        longer, shorter = ("right", "left") if percent > 0 else ("left", "right")
-        return f"{longer.capitalize()} {skeleton.plain_name(part)} is {abs(percent):.0f} % longer than the {shorter}."
+        longer, shorter = (right, left) if right.length_mm > left.length_mm else (left, right)
+        part, other = skeleton.plain_name(longer.name).capitalize(), skeleton.plain_name(shorter.name).split()[0]
+        if longer.length_mm > 3.0 * shorter.length_mm:
+            return f"{part} is more than three times as long as the {other}."
+        return f"{part} is {100.0 * (longer.length_mm / shorter.length_mm - 1.0):.0f} % longer than the {other}."
 
 
 @dataclass(frozen=True, eq=False)

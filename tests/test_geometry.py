@@ -144,7 +144,7 @@ def test_report_names_the_stretched_forearm() -> None:
     assert bone.left_right_percent == pytest.approx(100 * 0.4 / 1.2)
     assert bone.deviation_percent == pytest.approx(100 * (1.4 / 1.1 - 1))
     assert bone.verdict == "implausible"
-    assert report.sentence() == "Right forearm is 33 % longer than the left."
+    assert report.sentence() == "Right forearm is 40 % longer than the left."
 
 
 def test_report_survives_a_collapsed_skeleton() -> None:
