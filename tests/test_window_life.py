@@ -130,8 +130,7 @@ def test_the_program_ends_with_0_when_closed_at_once_or_interrupted(tmp_path: Pa
     environment = {**os.environ, **home}
     environment.pop("QT_QPA_PLATFORM", None)
     root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

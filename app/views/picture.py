@@ -107,6 +107,7 @@ class PicturePanel(Panel):
         state.display_changed.connect(self._show_display)
         state.box_changed.connect(self._show_box)
         state.activity_changed.connect(self._show_note)
+        state.model_changed.connect(self._show_note)
         self._themes.changed.connect(self._retheme)
         self.box_view.drawn.connect(self._box_drawn)
         self.box_view.fit_asked.connect(self.fit)
@@ -231,7 +232,8 @@ class PicturePanel(Panel):
         if picture is None:
             self.note.setText("")
         elif pose is None:
-            self.note.setText(self._state.activity or "no pose yet")
+            idle = "no pose yet" if self._state.model is not None else "choose a model to see a pose"
+            self.note.setText(self._state.activity or idle)
         elif pose.mean_confidence < NOBODY_CONFIDENCE:
             self.note.setText("probably nobody here: draw a box around the person (B)")
         else:
