@@ -82,6 +82,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                checkable=True),
     ActionSpec("fit", "View", "Fit picture and body", ("Home",), "Show the whole picture and the whole body",
                separated=True),
+    ActionSpec("fit_person", "View", "Zoom to the person", ("Z",), "Show the person's box as large as it goes"),
     ActionSpec("zoom_in", "View", "Zoom in", ("Ctrl++", "Ctrl+="), "Zoom into the picture"),
     ActionSpec("zoom_out", "View", "Zoom out", ("Ctrl+-",), "Zoom out of the picture"),
     ActionSpec("view_camera", "View", "3D from the camera", ("1",), "The way the picture's camera saw the person",

@@ -73,6 +73,7 @@ class Commands:
             "box": lambda on: state.set_display(box=on),
             "labels": lambda on: state.set_display(labels=on),
             "fit": lambda _: (picture.fit(), space.fit()),
+            "fit_person": lambda _: picture.fit_person(),
             "zoom_in": lambda _: picture.zoom(1.25),
             "zoom_out": lambda _: picture.zoom(0.8),
             "view_camera": lambda _: space.preset("camera"),

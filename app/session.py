@@ -185,7 +185,10 @@ class Session(QObject):
         self.state.set_activity("")
         self.state.set_pose(result.pose, result.latency_ms)
         if result.pose.mean_confidence < NOBODY_CONFIDENCE:
-            self.notifier.info("probably nobody is in the picture", "draw a box around the person (B) or open another")
+            self.notifier.info(
+                "the network is unsure, perhaps nobody is in the picture",
+                "draw a box around the person (B) or open another",
+            )
 
     def _pose_failed(self, token: int, error: UserError) -> None:
         if token == self.state.token:

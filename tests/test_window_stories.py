@@ -205,7 +205,7 @@ def test_nobody_in_the_picture_is_said_calmly(open_window: Opener, photo: Path) 
     backend = FakeBackend()
     backend.answer = lambda name, size, box: make_pose(size, box, confidence=0.03)
     window = open_window(photo, backend)
-    assert "probably nobody" in window.picture.note.text()
+    assert "perhaps nobody" in window.picture.note.text()
 
 
 def test_a_drawn_box_gives_a_new_pose_and_can_be_undone(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
@@ -227,6 +227,17 @@ def test_a_drawn_box_gives_a_new_pose_and_can_be_undone(open_window: Opener, qtb
     qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "search")
     window.actions_by_key["redo"].trigger()
     qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "given")
+
+
+def test_zooming_to_the_person_shows_its_box(open_window: Opener, photo: Path) -> None:
+    window = open_window(photo)
+    window.session.give_box((100.0, 150.0, 80.0, 80.0))
+    window.actions_by_key["fit_person"].trigger()
+    shown = window.picture.box_view.viewRect()
+    assert shown.contains(QPointF(101, 151))
+    assert shown.height() < 100
+    window.actions_by_key["fit"].trigger()
+    assert window.picture.box_view.viewRect().height() > 390
 
 
 def test_clicking_a_thumbnail_shows_that_heatmap(open_window: Opener, qtbot: QtBot, photo: Path) -> None:

@@ -122,6 +122,12 @@ class PicturePanel(Panel):
             width, height = picture.size_px
             self.box_view.setRange(QRectF(0, 0, width, height), padding=0.02)
 
+    def fit_person(self) -> None:
+        """Show the person's box as large as it goes."""
+        box = self._state.box_px or (self._state.pose.box_px if self._state.pose is not None else None)
+        if box is not None:
+            self.box_view.setRange(QRectF(*box), padding=0.04)
+
     def zoom(self, factor: float) -> None:
         """Zoom about the middle; over 1 shows more detail."""
         self.box_view.scaleBy((1.0 / factor, 1.0 / factor))
@@ -235,7 +241,7 @@ class PicturePanel(Panel):
             idle = "no pose yet" if self._state.model is not None else "choose a model to see a pose"
             self.note.setText(self._state.activity or idle)
         elif pose.mean_confidence < NOBODY_CONFIDENCE:
-            self.note.setText("probably nobody here: draw a box around the person (B)")
+            self.note.setText("unsure, perhaps nobody is here: draw a box around the person (B)")
         else:
             self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %")
 

@@ -101,6 +101,9 @@ class Scene3D:
             radii[bone] *= 1.45
         bones = mesh3d.capsules(body[ends[:, 0]], body[ends[:, 1]], radii, _rgba(bone_colours))
         joint_radii = np.full(skeleton.JOINT_COUNT, JOINT_RADIUS_MM)
+        # The thorax is no end of any bone: a full ball hanging in the air would look like a fault.
+        loose = np.setdiff1d(np.arange(skeleton.JOINT_COUNT), skeleton.BONE_ENDS)
+        joint_radii[loose] *= 0.6
         if chosen is not None:
             joint_radii[chosen] *= 1.3
         self._bones.set_mesh(bones)
