@@ -7,7 +7,7 @@ import pytest
 from app_fakes import STANDING_MM
 
 from app.views import mesh3d
-from app.views.axis_gizmo import screen_axes
+from app.views.axis_gizmo import apart, screen_axes
 from app.views.skeleton3d import ghost_joints
 from core import skeleton
 
@@ -62,6 +62,14 @@ def test_the_camera_preset_sees_the_axes_of_the_picture() -> None:
 
 def test_from_above_the_depth_points_up_the_screen() -> None:
     np.testing.assert_allclose(screen_axes(0.0, 90.0)[2, :2], [0.0, -1.0], atol=1e-12)
+
+
+def test_names_of_axes_never_lie_over_each_other() -> None:
+    for azimuth in range(-180, 180, 7):
+        for elevation in (-20, 0, 4, 45, 90):
+            places = apart(screen_axes(azimuth, elevation)[:, :2] * 40)
+            gaps = np.abs(places[:, None] - places[None])[np.triu_indices(3, 1)]
+            assert ((gaps[:, 0] >= 47.9) | (gaps[:, 1] >= 13.9)).all(), (azimuth, elevation)
 
 
 def test_the_ghost_of_the_same_body_in_another_size_is_the_body() -> None:

@@ -10,6 +10,7 @@ from app.theme import Theme
 
 _ARM_PX = 34.0
 _CORNER_PX = (62.0, 62.0)
+_NAME_PX = np.array([48.0, 14.0])
 _NAMES = ("x right", "y down", "z away")
 _WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """The pose's x, y, z in world coordinates (x right, y away, z up)."""
@@ -27,6 +28,19 @@ def screen_axes(azimuth: float, elevation: float) -> NDArray[np.float64]:
     towards = np.array([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)])
     up = np.cross(towards, right)
     return np.stack([_WORLD @ right, -(_WORLD @ up), _WORLD @ towards], axis=1)
+
+
+def apart(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move names that would lie over each other to lines of their own: (N, 2) middles, in pixels."""
+    out = places.copy()
+    for index in np.argsort(-places[:, 1])[1:]:
+        for other in np.argsort(-places[:, 1]):
+            if other == index:
+                break
+            near = abs(out[index] - out[other]) < _NAME_PX
+            if near.all():
+                out[index, 1] = out[other, 1] - _NAME_PX[1]
+    return out
 
 
 class AxisGizmo:
@@ -68,5 +82,5 @@ class AxisGizmo:
         self._lines.set_data(pos=points.astype(np.float32), color=np.repeat(self._colours, 2, axis=0))
         # An axis that points at the viewer keeps its name a little off the others.
         reach = np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)
-        self._names.pos = tips + seen / reach * np.array([18.0, 10.0])
+        self._names.pos = apart(tips + seen / reach * np.array([18.0, 10.0]))
         self._names.color = self._colours

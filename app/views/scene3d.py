@@ -48,6 +48,7 @@ class Scene3D:
         self._labels = scene.visuals.Text(parent=parent, font_size=7, face="DejaVu Sans", anchor_x="left")
         self._set_states()
         self._body: NDArray[np.float64] | None = None
+        self._ghost_body: NDArray[np.float64] | None = None
         self._theme: Theme | None = None
         self._floor_z = -900.0
         for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
@@ -90,8 +91,8 @@ class Scene3D:
         """Show a skeleton of (16, 3) mm in the pose's axes, and the ghost of another one."""
         body = mesh3d.to_world(joints_mm)
         self._body = body
+        self._ghost_body = ghost = None if ghost_mm is None else mesh3d.to_world(ghost_mm)
         lowest = body[:, 2].min()
-        ghost = None if ghost_mm is None else mesh3d.to_world(ghost_mm)
         if ghost is not None:
             lowest = min(lowest, ghost[:, 2].min())
         self._floor_z = float(lowest) - JOINT_RADIUS_MM
@@ -120,7 +121,7 @@ class Scene3D:
 
     def clear(self) -> None:
         """Show the floor alone."""
-        self._body = None
+        self._body = self._ghost_body = None
         for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
             visual.visible = False
         self.canvas.update()
@@ -135,7 +136,9 @@ class Scene3D:
         if body is None:
             self.camera.center, self.camera.scale_factor = (0.0, 0.0, 0.0), 2300.0
             return
-        low, high = body.min(axis=0), body.max(axis=0)
+        # The ghost too: where it leaves the view, nobody could compare.
+        seen = body if self._ghost_body is None else np.concatenate([body, self._ghost_body])
+        low, high = seen.min(axis=0), seen.max(axis=0)
         low[2] = min(low[2], self._floor_z)
         centre = (low + high) / 2
         self.camera.center = tuple(float(value) for value in centre)

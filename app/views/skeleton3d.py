@@ -157,5 +157,5 @@ class Skeleton3DPanel(Panel):
             self.note.setText("floor squares 25 cm")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            self.note.setText(f"pale = truth, {error_mm:.0f} mm off per joint on average")
+            self.note.setText(f"pale: truth, {error_mm:.0f} mm off per joint")
             self.note.setToolTip("Mean distance of the 16 joints after scaling the truth to the same size")
