@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 FloatArray = NDArray[np.float64]
-# The body's axes (x left, y back, z up) to a camera that stands before it (x right, y down, z away).
+# World axes (x to the left of a body that is not turned, y back, z up) to a camera standing before it
+# (x right, y down, z away).
 BEFORE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """A pinhole camera: ``camera_m = points @ rotation.T + translation_m``, pixels = focal * xy / z + centre.
 
     Attributes:
-        rotation: (3, 3) from body axes to camera axes.
+        rotation: (3, 3) from world axes to camera axes.
         translation_m: (3,).
         focal_px: focal length.
         centre_px: (2,) principal point, which may lie outside the picture: pictures are crops of larger ones.
@@ -28,6 +29,11 @@ class View:
     translation_m: FloatArray
     focal_px: float
     centre_px: FloatArray
+
+    @property
+    def eye_m(self) -> FloatArray:
+        """(3,) where the camera is, world axes."""
+        return -self.rotation.T @ self.translation_m
 
     def to_camera_m(self, points_m: NDArray[np.floating]) -> FloatArray:
         """Move (N, 3) points to the camera frame: x right, y down, z away."""
@@ -41,44 +47,83 @@ class View:
         return out
 
 
-def draw(
-    random: np.random.Generator, joints_m: FloatArray, size_px: tuple[int, int], tilted: float = 0.15, cut: float = 0.2,
-    fill: tuple[float, float] = (0.42, 0.78),
+def aim(
+    at_m: FloatArray, distance_m: float, pitch_deg: float, roll_deg: float, heading_deg: float, points_m: FloatArray,
+    size_px: tuple[int, int], fill: float,
 ) -> View:  # fmt: skip
-    """Draw a camera and a framing for a body.
+    """Look at a point from a distance, with the focal length that makes ``points_m`` fill a share of the picture.
 
     Args:
-        joints_m: (16, 3) in body axes.
+        at_m: (3,) the point looked at.
+        pitch_deg: how far the camera looks down.
+        heading_deg: how far it has walked round to the body's left.
+        fill: extent of the points over the picture's shorter side, in whichever direction fills it more.
+    """
+    turn = Rotation.from_euler("z", -heading_deg, degrees=True)
+    pitch = Rotation.from_euler("x", pitch_deg, degrees=True)
+    roll = Rotation.from_euler("z", roll_deg, degrees=True)
+    rotation = roll.as_matrix() @ pitch.as_matrix() @ BEFORE @ turn.as_matrix()
+    translation = np.array([0.0, 0.0, distance_m]) - rotation @ at_m
+    flat = View(rotation, translation, 1.0, np.zeros(2)).project_px(points_m)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    focal = fill / float(((high - low) / np.array(size_px)).max())
+    return View(rotation, translation, focal, np.array(size_px) / 2 - focal * (low + high) / 2)
+
+
+def draw_turn(random: np.random.Generator, tilted: float = 0.15) -> FloatArray:
+    """Draw (3, 3) which way the person faces; ``tilted`` is how often they are turned any way up (gymnastics)."""
+    yaw = Rotation.from_euler("z", random.uniform(0, 360), degrees=True)
+    if random.random() >= tilted:
+        return np.asarray(yaw.as_matrix())
+    if random.random() < 0.5:
+        over = Rotation.from_euler("xy", [random.normal(0, 20), random.normal(180, 20)], degrees=True)
+    else:
+        over = Rotation.random(random_state=random)
+    return np.asarray((yaw * over).as_matrix())
+
+
+def draw(
+    random: np.random.Generator, joints_m: FloatArray, size_px: tuple[int, int], floor_z_m: float, cut: float = 0.17,
+    fill: tuple[float, float] = (0.42, 0.86),
+) -> View:  # fmt: skip
+    """Draw a camera above the floor and a framing for a body.
+
+    Args:
+        joints_m: (16, 3) in world axes.
         size_px: (width, height) of the picture.
-        tilted: how often the person is turned any way up (gymnastics, lying, handstands).
+        floor_z_m: height of the floor.
         cut: how often a part of the person is outside the picture.
         fill: range of the share of the picture's side that the joints extend over.
     """
-    yaw = Rotation.from_euler("z", random.uniform(0, 360), degrees=True)
-    if random.random() < tilted:
-        kind = random.random()
-        body = (
-            Rotation.from_euler("y", random.normal(180, 20), degrees=True)
-            if kind < 0.5
-            else Rotation.random(random_state=random)
-        )
-        yaw = yaw * body
-    pitch = Rotation.from_euler("x", float(np.clip(random.normal(8, 12), -25, 50)), degrees=True)
-    roll = Rotation.from_euler("z", random.normal(0, 4), degrees=True)
-    rotation = roll.as_matrix() @ pitch.as_matrix() @ BEFORE @ yaw.as_matrix()
-    distance = float(np.exp(random.uniform(np.log(2.4), np.log(9.0))))
     centre = (joints_m.min(0) + joints_m.max(0)) / 2
-    translation = np.array([0.0, 0.0, distance]) - rotation @ centre
-    flat = View(rotation, translation, 1.0, np.zeros(2)).project_px(joints_m)
-    low, high = flat.min(0), flat.max(0)
-    side = float(min(size_px))
-    focal = side * random.uniform(*fill) / float((high - low).max())
+    distance = float(np.exp(random.uniform(np.log(2.5), np.log(8.5))))
+    lowest = np.rad2deg(np.arcsin(np.clip((floor_z_m + 0.2 - centre[2]) / distance, -0.5, 0.5)))
+    pitch = float(np.clip(random.normal(8, 12), max(-25.0, lowest), 50.0))
+    view = aim(
+        centre, distance, pitch, float(random.normal(0, 4)), 0.0, joints_m, size_px, float(random.uniform(*fill))
+    )
     size = np.array(size_px, dtype=float)
-    room = (size - focal * (high - low)) / 2 - 0.03 * side
-    shift = random.uniform(-1, 1, 2) * np.maximum(room, 0)
-    if random.random() < cut:
-        focal *= random.uniform(1.0, 1.7)
-        shift += (
-            np.array([random.normal(0, 0.12), random.choice([-1, 1], p=[0.2, 0.8]) * abs(random.normal(0, 0.3))]) * size
+    flat = view.project_px(joints_m)
+    extent = flat.max(axis=0) - flat.min(axis=0)
+    room = np.maximum((size - extent) / 2 - 0.04 * size, 0.0)
+    shift = random.uniform(-1, 1, 2) * room
+    if random.random() >= cut:
+        return View(view.rotation, view.translation_m, view.focal_px, view.centre_px + shift)
+    for _ in range(20):
+        zoom = float(random.uniform(1.0, 1.7))
+        down = float(random.choice([-1, 1], p=[0.2, 0.8]) * abs(random.normal(0, 0.3)))
+        moved = shift + np.array([random.normal(0, 0.12), down]) * size
+        closer = View(
+            view.rotation,
+            view.translation_m,
+            view.focal_px * zoom,
+            size / 2 + (view.centre_px - size / 2) * zoom + moved,
         )
-    return View(rotation, translation, focal, size / 2 + shift - focal * (low + high) / 2)
+        if in_picture(closer.project_px(joints_m), size_px).sum() >= 8:
+            return closer
+    return view
+
+
+def in_picture(points_px: FloatArray, size_px: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which (N, 2) points lie inside the picture."""
+    return np.asarray(((points_px >= 0) & (points_px < np.array(size_px))).all(axis=1))

@@ -1,112 +1,259 @@
-"""Drawing a dressed body with OpenGL, off screen and without a display (EGL)."""
+"""Drawing a dressed body on a stage with OpenGL, off screen and without a display (EGL)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, field
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from train.render import shaders
+from train.render.camera import View
+from train.render.clothing import Cloth, Dress
+from train.render.scene import Light, Stage
 
-_VERTEX = """
-#version 330
-uniform mat4 clip; in vec3 position; in vec3 normal; in vec3 colour; out vec3 n; out vec3 c; out vec3 p;
-void main() { gl_Position = clip * vec4(position, 1.0); n = normal; c = colour; p = position; }
-"""
-_FRAGMENT = """
-#version 330
-uniform vec3 sun; uniform vec3 sun_colour; uniform vec3 sky; uniform vec3 ground; uniform vec3 up; uniform float gloss;
-in vec3 n; in vec3 c; in vec3 p; out vec4 pixel;
-void main() {
-    vec3 normal = normalize(n); vec3 view = normalize(-p);
-    if (dot(normal, view) < 0.0) normal = -normal;
-    float direct = max(dot(normal, sun), 0.0);
-    float wrap = max((dot(normal, sun) + 0.3) / 1.3, 0.0);
-    vec3 light = mix(ground, sky, 0.5 + 0.5 * dot(normal, up)) + sun_colour * mix(direct, wrap, 0.4);
-    float shine = pow(max(dot(normal, normalize(sun + view)), 0.0), 24.0) * gloss;
-    pixel = vec4(c * light + sun_colour * shine, 1.0);
-}
-"""
+FloatArray = NDArray[np.float32]
+NEAR_M, FAR_M = 0.05, 200.0
+MOST_BOXES = 10
 
 
 @dataclass(frozen=True)
-class Light:
-    """Directional light, sky and ground, in camera axes; colours are multipliers."""
+class Quality:
+    """How much work a picture is worth.
 
-    sun: NDArray[np.float64]
-    sun_colour: NDArray[np.float64]
-    sky: NDArray[np.float64]
-    ground: NDArray[np.float64]
-    up: NDArray[np.float64]
-    gloss: float
+    Attributes:
+        samples: per pixel, for the figure's edges.
+        shadow_px: side of the shadow map.
+        taps: the shadow's edge is the mean of taps x taps.
+        softness: width of that edge, shadow map pixels between taps.
+    """
+
+    samples: int = 4
+    shadow_px: int = 256
+    taps: int = 2
+    softness: float = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A posed, dressed body in world axes: (V, 3) vertices and normals, and what it wears."""
+
+    vertices_m: FloatArray = field(repr=False)
+    normals: FloatArray = field(repr=False)
+    dress: Dress = field(repr=False)
 
 
 class Canvas:
-    """One OpenGL context and its buffers; draws meshes of fixed topology at one size.
+    """One OpenGL context and its buffers; draws bodies of fixed topology at one size.
 
     Args:
         size_px: (width, height).
         faces: (F, 3) triangles.
+        rest_m: (V, 3) coordinates that patterns are laid in.
+        face: (V, 3) facial features.
+        quality: see there.
 
     Raises:
         UserError: moderngl is not installed or there is no EGL.
     """
 
-    def __init__(self, size_px: tuple[int, int], faces: NDArray[np.int32]) -> None:
+    def __init__(
+        self, size_px: tuple[int, int], faces: NDArray[np.int32], rest_m: FloatArray, face: FloatArray,
+        quality: Quality | None = None,
+    ) -> None:  # fmt: skip
         try:
-            import moderngl
+            moderngl: Any = importlib.import_module("moderngl")
         except ImportError as error:
             raise UserError("moderngl is not installed", "run `pip install 'bonesight[render]'`") from error
         try:
-            self._context = moderngl.create_standalone_context(backend="egl")
+            context = moderngl.create_context(standalone=True, backend="egl")
         except Exception as error:
             # moderngl raises bare Exception when no EGL device answers.
             raise UserError("there is no OpenGL through EGL", "install libegl1 and libgl1-mesa-dri") from error
         self.size_px = size_px
-        context = self._context
-        self._program = context.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
-        count = int(faces.max()) + 1
-        self._buffer = context.buffer(reserve=count * 9 * 4, dynamic=True)
-        self._array = context.vertex_array(
-            self._program, [(self._buffer, "3f 3f 3f", "position", "normal", "colour")],
-            context.buffer(np.ascontiguousarray(faces, dtype=np.int32).tobytes()),
-        )  # fmt: skip
-        samples = min(4, context.max_samples)
+        self.quality = quality or Quality()
+        self._context = context
+        self._figure = context.program(vertex_shader=shaders.FIGURE_VERTEX, fragment_shader=shaders.FIGURE_FRAGMENT)
+        self._stage = context.program(vertex_shader=shaders.STAGE_VERTEX, fragment_shader=shaders.STAGE_FRAGMENT)
+        shadow = context.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT)
+        self._shadow = shadow
+        count = len(rest_m)
+        self._positions = context.buffer(reserve=count * 12, dynamic=True)
+        self._normals = context.buffer(reserve=count * 12, dynamic=True)
+        self._layers = context.buffer(reserve=count * 16, dynamic=True)
+        fixed = context.buffer(np.hstack([rest_m, face]).astype(np.float32).tobytes())
+        index = context.buffer(np.ascontiguousarray(faces, dtype=np.int32).tobytes())
+        self._figure_array = context.vertex_array(self._figure, [
+            (self._positions, "3f", "position"), (self._normals, "3f", "normal"), (self._layers, "4f", "layers"),
+            (fixed, "3f 3f", "rest", "face"),
+        ], index)  # fmt: skip
+        self._shadow_array = context.vertex_array(shadow, [(self._positions, "3f", "position")], index)
+        self._stage_array = context.vertex_array(self._stage, [])
+        side = self.quality.shadow_px
+        self._shadow_map = context.depth_texture((side, side))
+        self._shadow_map.compare_func = ""
+        self._shadow_target = context.framebuffer(depth_attachment=self._shadow_map)
+        self._contact = context.texture((64, 64), 1, dtype="f4")
+        # Value noise by the texture unit: ten times cheaper here than hashing in the program.
+        values = np.random.default_rng(5).integers(0, 256, (32, 32, 32, 4), dtype=np.uint8)
+        self._noise = context.texture3d((32, 32, 32), 4, values.tobytes())
+        samples = min(self.quality.samples, context.max_samples)
         self._many = context.framebuffer(
             [context.renderbuffer(size_px, 4, samples=samples)], context.depth_renderbuffer(size_px, samples=samples)
         )
         self._one = context.framebuffer([context.renderbuffer(size_px, 4)])
         context.enable(moderngl.DEPTH_TEST)
+        self._always, self._less = "1", "<"
+        # Pictures are drawn from their first row down, which turns every triangle the other way round.
+        context.front_face = "cw"
+        self._cull = moderngl.CULL_FACE
 
-    def draw(
-        self, vertices_m: NDArray[np.float64], normals: NDArray[np.float64], colours: NDArray[np.float32],
-        focal_px: float, centre_px: NDArray[np.float64], light: Light,
-    ) -> NDArray[np.float32]:  # fmt: skip
-        """Draw a mesh given in camera axes: (h, w, 4) premultiplied RGBA in 0..1."""
-        data = np.concatenate([vertices_m, normals, colours], axis=1).astype(np.float32)
-        self._buffer.write(data.tobytes())
-        program = self._program
-        program["clip"].write(_clip_matrix(self.size_px, focal_px, centre_px).T.astype(np.float32).tobytes())
-        for name in ("sun", "sun_colour", "sky", "ground", "up"):
-            program[name].value = tuple(float(value) for value in getattr(light, name))
-        program["gloss"].value = light.gloss
+    def draw(self, figure: Figure, view: View, light: Light, stage: Stage) -> FloatArray:
+        """Draw the figure on its stage: (h, w, 4) premultiplied RGBA in 0..1.
+
+        A bare stage leaves the picture transparent but for the figure, the shadow it casts and what it sits on.
+        """
+        self._positions.write(np.ascontiguousarray(figure.vertices_m, dtype=np.float32).tobytes())
+        self._normals.write(np.ascontiguousarray(figure.normals, dtype=np.float32).tobytes())
+        self._layers.write(figure.dress.layers.tobytes())
+        to_sun = _to_sun(figure.vertices_m, light.sun)
+        self._shadow["to_sun"].write(to_sun)
+        self._shadow_target.use()
+        self._shadow_target.clear(depth=1.0)
+        self._shadow_array.render()
+        contact, area = _contact(figure.vertices_m, stage)
+        self._contact.write(contact.tobytes())
+        self._shadow_map.use(0)
+        self._contact.use(1)
+        self._noise.use(2)
+        common: dict[str, Any] = {
+            "sun": light.sun, "sun_colour": light.sun_colour, "sky": light.sky, "ground": light.ground,
+            "eye": view.eye_m, "to_sun": to_sun, "shadow_map": 0, "noise_map": 2, "taps": self.quality.taps,
+            "softness": self.quality.softness,
+        } | _boxes(stage)  # fmt: skip
+        _set(self._figure, common | _worn(figure.dress) | {"clip": _clip(view, self.size_px)})
+        depth_a = (FAR_M + NEAR_M) / (FAR_M - NEAR_M) / 2 + 0.5
+        _set(self._stage, common | {
+            "to_world": np.ascontiguousarray(view.rotation, dtype=np.float32).tobytes(), "centre_px": view.centre_px,
+            "focal_px": view.focal_px, "depth_a": depth_a, "depth_b": -FAR_M * NEAR_M / (FAR_M - NEAR_M),
+            "contact": 1, "contact_area": area, "floor_z": stage.floor_z_m, "kind": stage.kind,
+            "room_turn": stage.turn, "room_low": stage.low_m, "room_high": stage.high_m, "seed": stage.seed,
+            "floor_pattern": stage.floor_pattern, "floor_scale": stage.floor_scale,
+            "wall_pattern": stage.wall_pattern, "wall_scale": stage.wall_scale,
+            **{name: linear(getattr(stage, name)) for name in (
+                "floor_a", "floor_b", "wall_a", "wall_b", "sky_low", "sky_high")},
+        })  # fmt: skip
         self._many.use()
         self._many.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        self._array.render()
+        self._context.depth_func = self._always
+        self._stage_array.render(vertices=3)
+        self._context.depth_func = self._less
+        self._context.enable(self._cull)
+        self._figure_array.render()
+        self._context.disable(self._cull)
         self._context.copy_framebuffer(self._one, self._many)
         width, height = self.size_px
         pixels = np.frombuffer(self._one.read(components=4), np.uint8).reshape(height, width, 4)
-        return pixels[::-1].astype(np.float32) / 255.0
+        return pixels.astype(np.float32) / 255.0
+
+    def silhouette(self) -> NDArray[np.bool_]:
+        """Return where the figure drawn last covers the picture, hidden by nothing: (h, w)."""
+        self._many.use()
+        self._many.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self._figure_array.render()
+        self._context.copy_framebuffer(self._one, self._many)
+        width, height = self.size_px
+        pixels = np.frombuffer(self._one.read(components=4), np.uint8).reshape(height, width, 4)
+        return np.asarray(pixels[..., 3] > 127)
 
 
-def _clip_matrix(size_px: tuple[int, int], focal_px: float, centre_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (4, 4) matrix from camera axes (x right, y down, z away) to OpenGL clip space."""
+def linear(srgb: Any) -> NDArray[np.float64]:
+    """Turn display colours into linear light, with the square that the shaders' root undoes."""
+    return np.asarray(np.asarray(srgb, dtype=np.float64) ** 2.0)
+
+
+def _set(program: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in program:
+            continue  # the compiler drops what a program does not use
+        if isinstance(value, bytes):
+            program[name].write(value)
+        elif isinstance(value, np.ndarray):
+            program[name].value = tuple(float(item) for item in value)
+        else:
+            program[name].value = value
+
+
+def _worn(dress: Dress) -> dict[str, Any]:
+    cloths: tuple[Cloth, Cloth] = (dress.top, dress.bottom)
+    return {
+        **{name: linear(getattr(dress, name)) for name in ("skin", "lips", "hair", "iris", "shoe")},
+        "cloth": np.stack([linear(cloth.first) for cloth in cloths]).astype(np.float32).tobytes(),
+        "cloth_second": np.stack([linear(cloth.second) for cloth in cloths]).astype(np.float32).tobytes(),
+        "pattern": np.array([cloth.pattern for cloth in cloths], np.int32).tobytes(),
+        "pattern_form": np.array([cloth.form for cloth in cloths], np.float32).tobytes(),
+        "crumple": dress.crumple,
+        "gloss": dress.gloss,
+    }
+
+
+def _boxes(stage: Stage) -> dict[str, Any]:
+    used = stage.boxes[:MOST_BOXES]
+    centre, half, tint = (np.zeros((MOST_BOXES, 3), np.float32) for _ in range(3))
+    turn = np.zeros(MOST_BOXES, np.float32)
+    for index, box in enumerate(used):
+        centre[index], half[index], tint[index], turn[index] = box.centre_m, box.half_m, linear(box.colour), box.turn
+    return {
+        "boxes": len(used), "box_centre": centre.tobytes(), "box_half": half.tobytes(),
+        "box_colour": tint.tobytes(), "box_turn": turn.tobytes(),
+    }  # fmt: skip
+
+
+def _clip(view: View, size_px: tuple[int, int]) -> bytes:
+    """Return the matrix from world axes to clip space; picture row 0 is the buffer's first row."""
     width, height = size_px
-    near, far = 0.05, 100.0
-    return np.array([
-        [2 * focal_px / width, 0, 2 * centre_px[0] / width - 1, 0],
-        [0, -2 * focal_px / height, 1 - 2 * centre_px[1] / height, 0],
-        [0, 0, (far + near) / (far - near), -2 * far * near / (far - near)],
+    cx, cy = view.centre_px
+    to_clip = np.array([
+        [2 * view.focal_px / width, 0, 2 * cx / width - 1, 0],
+        [0, 2 * view.focal_px / height, 2 * cy / height - 1, 0],
+        [0, 0, (FAR_M + NEAR_M) / (FAR_M - NEAR_M), -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M)],
         [0, 0, 1, 0],
     ])  # fmt: skip
+    to_camera = np.eye(4)
+    to_camera[:3, :3], to_camera[:3, 3] = view.rotation, view.translation_m
+    return np.ascontiguousarray((to_clip @ to_camera).T, dtype=np.float32).tobytes()
+
+
+def _to_sun(vertices_m: FloatArray, sun: NDArray[np.float64]) -> bytes:
+    """Return the parallel projection along the sun that just holds the figure, deep enough to reach the floor."""
+    aside = np.cross(sun, [0.0, 0.0, 1.0] if abs(sun[2]) < 0.9 else [1.0, 0.0, 0.0])
+    aside /= np.linalg.norm(aside)
+    axes = np.stack([aside, np.cross(sun, aside), -sun])
+    seen = vertices_m @ axes.T.astype(np.float32)
+    low, high = seen.min(axis=0).astype(np.float64), seen.max(axis=0).astype(np.float64)
+    middle, half = (low + high) / 2, (high - low) / 2 * 1.03
+    depth = 20.0
+    out = np.eye(4)
+    out[:2, :3] = axes[:2] / half[:2, None]
+    out[:2, 3] = -middle[:2] / half[:2]
+    out[2, :3] = 2 * axes[2] / depth
+    out[2, 3] = -2 * (low[2] - 0.1) / depth - 1
+    return np.ascontiguousarray(out.T, dtype=np.float32).tobytes()
+
+
+def _contact(vertices_m: FloatArray, stage: Stage) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Return a 64 x 64 map of how much the body hides the sky from the floor, and the floor area it covers."""
+    low = vertices_m[:, :2].min(axis=0) - 0.4
+    high = vertices_m[:, :2].max(axis=0) + 0.4
+    height = vertices_m[:, 2] - stage.floor_z_m
+    weight = np.clip(1.0 - height / 0.6, 0.0, 1.0) ** 2
+    cells = ((vertices_m[:, :2] - low) / (high - low) * 63.999).astype(np.int64)
+    counts = np.bincount(cells[:, 1] * 64 + cells[:, 0], weights=weight, minlength=4096).reshape(64, 64)
+    spread = cv2.GaussianBlur(np.minimum(counts / 2.0, 1.0), (0, 0), 64 * 0.05 / float((high - low).max()) + 1.0)
+    wide = cv2.GaussianBlur(spread, (0, 0), 3.5)
+    hidden = np.clip(0.55 * spread + 0.75 * wide, 0.0, 0.85)
+    return np.asarray(hidden, dtype=np.float32), np.concatenate([low, 1.0 / (high - low)]).astype(np.float64)

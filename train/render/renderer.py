@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ from numpy.typing import NDArray
 
 from core.skeleton import ROOT
 from train.render import camera, pose_sampling, scene
-from train.render.body import BodyModel
+from train.render.body import BodyModel, Shape
+from train.render.camera import View
 from train.render.clothing import Wardrobe
-from train.render.drawing import Canvas
+from train.render.drawing import Canvas, Figure
 from train.render.pose_sampling import Split
+from train.render.scene import Scene
 
 SIZE_PX = 256
 _BODY_BASE = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-BODIES = 4000
+_PHOTO_SHARE = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
+BODIES = 600
 """Different bodies per split; the splits share none."""
 
 
@@ -27,10 +31,10 @@ class RenderConfig:
 
     Attributes:
         scene: ``studio``, ``house``, ``outdoor`` or ``mixed``.
-        split: ``train``, ``val`` or ``test``; they share neither clips nor bodies.
+        split: ``train``, ``val`` or ``test``; they share neither clips, nor bodies, nor photographs.
         seed: of every draw.
         poses: motion-capture file, or None for procedural poses only.
-        backgrounds: folder of photographs, or None for procedural ones.
+        backgrounds: folder of photographs, or None for drawn places.
         size_px: (width, height).
     """
 
@@ -49,24 +53,26 @@ class Rendered:
     Attributes:
         image: (h, w, 3) RGB.
         quality: the JPEG quality drawn for it.
-        alpha: (h, w) share of each pixel that the person covers, 0..1.
         joints_px: (16, 2) perspective projections; may lie outside the picture.
         joints_mm: (16, 3) camera axes, relative to the pelvis: x right, y down, z away.
         visible: (16,) inside the picture.
+        view: the camera.
+        pelvis_mm: (3,) where the pelvis is from the camera.
         body, clip: which body and motion clip (-1: procedural pose).
         scene: studio, house or outdoor.
         stature_mm: the body's standing height.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] = field(repr=False)
     quality: int
-    alpha: NDArray[np.float32] = field(repr=False)
     joints_px: NDArray[np.float64]
     joints_mm: NDArray[np.float64]
     visible: NDArray[np.bool_]
+    view: View
+    pelvis_mm: NDArray[np.float64]
     body: int
     clip: int
-    scene: str
+    scene: Scene
     stature_mm: float
 
 
@@ -79,58 +85,73 @@ class Renderer:
 
     def __init__(self, config: RenderConfig) -> None:
         self.config = config
-        self._body = BodyModel()
-        self._wardrobe = Wardrobe(self._body)
-        self._canvas = Canvas(config.size_px, self._body.faces)
         self._poses = pose_sampling.load(config.poses, config.split)
-        self._backgrounds = scene.open_backgrounds(config.backgrounds)
+        self._backgrounds = scene.open_backgrounds(config.backgrounds, *_PHOTO_SHARE[config.split])
+        self._body = BodyModel()
+        self._shape = lru_cache(maxsize=BODIES)(self._numbered_shape)
+        self._wardrobe = Wardrobe(self._body)
+        self._canvas = Canvas(config.size_px, self._body.faces, self._wardrobe.rest_m, self._wardrobe.face)
 
     def render(self, index: int) -> Rendered:
         """Render picture number ``index`` of this seed."""
         config = self.config
         random = np.random.default_rng((config.seed, _BODY_BASE[config.split], index))
-        place = scene.SCENES[int(random.integers(3))] if config.scene == "mixed" else config.scene
+        place = scene.SCENES[int(random.integers(3))] if config.scene == "mixed" else _scene(config.scene)
         body = _BODY_BASE[config.split] + int(random.integers(BODIES))
         rotations, clip = pose_sampling.draw(random, self._poses)
-        posed = self._body.pose(shape_of(body), rotations, pose_sampling.OFFSETS_M)
-        view = camera.draw(random, posed.joints_m, config.size_px)
         dress = self._wardrobe.draw(random)
-        vertices = view.to_camera_m(posed.vertices_m + posed.normals * dress.stand_off_m[:, None])
-        normals = self._body.normals(vertices.astype(np.float32))
-        lit = scene.light(random, place, view.rotation)  # type: ignore[arg-type]
-        drawn = self._canvas.draw(
-            vertices, normals.astype(np.float64), dress.colours, view.focal_px, view.centre_px, lit
-        )
-        background = self._backgrounds.draw(random, place, config.size_px)  # type: ignore[arg-type]
-        alpha = drawn[..., 3]
-        image, quality = scene.finish(random, drawn[..., :3] + background * (1.0 - alpha[..., None]))
-        joints_mm = view.to_camera_m(posed.joints_m) * 1000.0
+        shape = self._shape(body)
+        posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
+        posed = posed.moved(camera.draw_turn(random), np.zeros(3))
+        aloft = float(random.uniform(0.05, 0.8)) if random.random() < 0.15 else 0.0
+        floor_z_m = float(posed.vertices_m[:, 2].min()) - aloft
+        view = camera.draw(random, posed.joints_m, config.size_px, floor_z_m)
+        light = scene.draw_light(random, place)
+        photo = self._backgrounds.draw(random, place, config.size_px)
+        if photo is None:
+            stage = scene.draw_stage(random, place, floor_z_m, posed.vertices_m[::50, :2].astype(np.float64))
+        else:
+            stage = scene.Stage(floor_z_m)
+        seat = scene.seat(random, posed.vertices_m, posed.joints_m, floor_z_m)
+        if seat is not None and random.random() < 0.85:
+            stage = replace(stage, boxes=(seat, *stage.boxes))
+        drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, light, stage)
+        picture = drawn[..., :3] if photo is None else drawn[..., :3] + photo * (1.0 - drawn[..., 3:])
+        image, quality = scene.finish(random, picture)
+        camera_mm = view.to_camera_m(posed.joints_m) * 1000.0
         joints_px = view.project_px(posed.joints_m)
-        inside = ((joints_px >= 0) & (joints_px < np.array(config.size_px))).all(axis=1)
         return Rendered(
-            image,
-            quality,
-            alpha,
-            joints_px,
-            joints_mm - joints_mm[ROOT],
-            inside,
-            body,
-            clip,
-            place,
-            posed.stature_m * 1000.0,
-        )
+            image=image, quality=quality, joints_px=joints_px, joints_mm=camera_mm - camera_mm[ROOT],
+            visible=camera.in_picture(joints_px, config.size_px), view=view, pelvis_mm=camera_mm[ROOT],
+            body=body, clip=clip, scene=place, stature_mm=shape.stature_m * 1000.0,
+        )  # fmt: skip
+
+    def _numbered_shape(self, body: int) -> Shape:
+        return self._body.shape(phenotype_of(body))
+
+    def silhouette(self) -> NDArray[np.bool_]:
+        """Return where the person rendered last is, furniture left away: (h, w)."""
+        return self._canvas.silhouette()
 
 
-def shape_of(body: int) -> dict[str, float]:
+def _scene(name: str) -> Scene:
+    for known in scene.SCENES:
+        if known == name:
+            return known
+    raise ValueError(f"unknown scene {name}")
+
+
+def phenotype_of(body: int) -> dict[str, float]:
     """Draw the phenotype of a numbered body, for ever the same: mostly adults, all builds."""
     random = np.random.default_rng((77, body))
-    # anny's age runs new-born 0, baby 1/8, child 1/4, young adult 1/2, old 1.
-    age = float(random.uniform(0.26, 0.45)) if random.random() < 0.12 else float(random.uniform(0.5, 0.95))
+    # anny's age runs baby 0, child 1/3, young adult 2/3, old 1; height 0.37 is the mean of people today.
+    child = random.random() < 0.1
+    age = random.uniform(0.33, 0.58) if child else random.uniform(0.62, 0.95)
     return {
-        "age": age,
-        "gender": float(random.uniform(0, 1)),
-        "height": float(np.clip(random.normal(0.5, 0.18), 0.05, 0.95)),
-        "muscle": float(np.clip(random.normal(0.55, 0.2), 0.05, 0.95)),
-        "weight": float(np.clip(random.normal(0.48, 0.2), 0.05, 0.95)),
+        "age": float(age),
+        "gender": float(np.clip(random.choice([0.1, 0.9]) + random.normal(0, 0.15), 0, 1)),
+        "height": float(np.clip(random.normal(0.37, 0.075), 0.15, 0.6)),
+        "muscle": float(np.clip(random.normal(0.5, 0.18), 0.05, 0.95)),
+        "weight": float(np.clip(random.normal(0.47, 0.18), 0.1, 0.9)),
         "proportions": float(random.uniform(0.3, 0.9)),
     }
