@@ -106,19 +106,23 @@ class Predictor:
             poses += self._poses(images[part], boxes[part], "given", height_mm)
         return poses
 
-    def raw(self, crops: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """Run the network on (N, s, s, 3) crops: (N, 16, h, w) belief maps and (N, 16) depths on the CPU."""
+    def raw(self, crops: NDArray[np.uint8], flip: bool | None = None) -> tuple[Tensor, Tensor]:
+        """Run the network on (N, s, s, 3) crops: (N, 16, h, w) belief maps and (N, 16) depths on the CPU.
+
+        ``flip`` overrides the predictor's own setting.
+        """
+        flip = self.flip if flip is None else flip
         images = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         images = images.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float().div_(255.0)
         count = len(images)
-        if self.flip:
+        if flip:
             images = torch.cat([images, images.flip(-1)])
         mixed = torch.autocast(self.device, self.dtype) if self.dtype != torch.float32 else contextlib.nullcontext()
         with torch.inference_mode(), mixed:
             output = self._network(images)
         maps = heatmap.belief(output.maps[-1], self._config.maps)
         depth = output.depth.float()
-        if self.flip:
+        if flip:
             # Mirroring swaps the sides but leaves every distance from the camera as it was.
             order = list(skeleton.MIRROR)
             maps = (maps[:count] + maps[count:].flip(-1)[:, order]) / 2
@@ -150,9 +154,10 @@ class Predictor:
         found: list[Pose] = []
         for start in range(0, len(candidates), BATCH):
             part = candidates[start : start + BATCH]
-            found += self._poses([image] * len(part), part, "search", height_mm)
+            # Which window holds the person is plain without mirror averaging, at half the cost.
+            found += self._poses([image] * len(part), part, "search", height_mm, flip=False)
         best = max(found, key=lambda pose: pose.mean_confidence)
-        pose = best
+        best = pose = self._poses([image], [best.box_px], "search", height_mm)[0]
         for _ in range(locate.PASSES):
             box = locate.next_box(pose.joints_px, pose.confidence, size, pose.box_px)
             if locate.overlap(box, pose.box_px) >= locate.SETTLED:
@@ -163,12 +168,17 @@ class Predictor:
         return best
 
     def _poses(
-        self, images: Sequence[Picture], boxes: Sequence[Box], located_by: LocatedBy, height_mm: float | None
+        self,
+        images: Sequence[Picture],
+        boxes: Sequence[Box],
+        located_by: LocatedBy,
+        height_mm: float | None,
+        flip: bool | None = None,
     ) -> list[Pose]:
         side = self._config.input_px
         matrices = [crop.crop_to_picture(box, side) for box in boxes]
         crops = np.stack([crop.cut(image, matrix, side) for image, matrix in zip(images, matrices, strict=True)])
-        maps, depths = self.raw(crops)
+        maps, depths = self.raw(crops, flip)
         decoded = heatmap.decode(maps, self._config.maps)
         shown = heatmap.display(maps, decoded.confidence)
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
