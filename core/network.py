@@ -6,9 +6,10 @@ same ``NetworkOutput``; which preset a checkpoint holds is written in its metada
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from torch.nn import functional
 from core.skeleton import JOINT_COUNT
 
 MapKind = Literal["gaussian", "softmax"]
+Channels = Literal["rgb", "bgr"]
+Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,10 @@ class NetworkConfig:
         widths: channels per resolution, highest first. The paper's network has one width everywhere.
         maps: what a raw map means: ``gaussian`` maps estimate the target Gaussian itself (trained by squared
             error, as in the paper), ``softmax`` maps are logits of where the joint is (trained by cross-entropy).
+        channels: the order in which the first layer takes the colours; every network is given RGB and reorders it.
+        mean: subtracted from the ordered channels, values in [0, 1].
+        std: what the ordered channels are then divided by.
+        depth_unit: one unit of the layer that tells depth, in half crop widths.
     """
 
     preset: str
@@ -39,10 +46,19 @@ class NetworkConfig:
     stacks: int
     widths: tuple[int, ...]
     maps: MapKind
+    channels: Channels = "rgb"
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+    depth_unit: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
-        return {**asdict(self), "widths": list(self.widths)}
+        """Return a JSON-ready dictionary; a setting at its default is left out.
+
+        Checkpoints are compared with it, so one written before a setting existed stays valid.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        said = {field.name: values[field.name] for field in fields(self) if values[field.name] != field.default}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
 
 class NetworkOutput(NamedTuple):
@@ -60,6 +76,9 @@ class NetworkOutput(NamedTuple):
 class PoseNetwork(nn.Module):
     """Base of all presets: a module that knows its configuration."""
 
+    in_order: ClassVar[tuple[type[nn.Module], ...]] = (nn.Sequential,)
+    """Kinds of modules that run a batch norm straight after the convolution defined before it."""
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -67,6 +86,14 @@ class PoseNetwork(nn.Module):
     def forward(self, images: Tensor) -> NetworkOutput:
         """Map (B, 3, input_px, input_px) RGB in [0, 1] to heatmaps and depths."""
         raise NotImplementedError
+
+    def foldable(self) -> Iterator[tuple[str, str]]:
+        """Name the (convolution, batch norm right after it) modules that ``fold_batch_norm`` may join."""
+        for outer, module in self.named_modules():
+            if isinstance(module, self.in_order):
+                for (name, layer), (next_name, next_layer) in pairwise(module.named_children()):
+                    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and isinstance(next_layer, nn.BatchNorm2d):
+                        yield f"{outer}.{name}".lstrip("."), f"{outer}.{next_name}".lstrip(".")
 
 
 class Residual(nn.Module):
@@ -230,9 +257,23 @@ def _as_belief(raw: Tensor, config: NetworkConfig) -> Tensor:
     return belief / belief.amax(dim=(2, 3), keepdim=True).clamp_min(1e-6)
 
 
+def _resnet(config: NetworkConfig) -> PoseNetwork:
+    # Imported late: that module builds on this one.
+    from core.network_resnet import ResNetPose
+
+    return ResNetPose(config)
+
+
+# The usual statistics of RGB pictures, yet on BGR channels: as the demo of the published weights feeds them.
+_RESNET50 = NetworkConfig(
+    "resnet50", 256, 64, 1, (256,), "gaussian",
+    channels="bgr", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), depth_unit=2.0,
+)  # fmt: skip
+
 PRESETS: dict[str, tuple[NetworkConfig, Callable[[NetworkConfig], PoseNetwork]]] = {
     "paper": (NetworkConfig("paper", 256, 64, 2, (256,), "gaussian"), PaperNetwork),
     "compact": (NetworkConfig("compact", 160, 40, 2, (64, 96, 128, 112), "softmax"), CompactNetwork),
+    "resnet50": (_RESNET50, _resnet),
 }
 
 
@@ -256,17 +297,20 @@ def place(network: Network, device: str) -> Network:
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def fold_batch_norm(network: Network) -> Network:
-    """Fold every ``ConvNorm``'s batch norm into its convolution, in place; the network must be in eval mode.
+Preset = TypeVar("Preset", bound=PoseNetwork)
 
-    The outputs stay the same up to rounding; networks whose norm comes before the convolution are left as they are.
+
+def fold_batch_norm(network: Preset) -> Preset:
+    """Fold every batch norm that follows a convolution into it, in place; the network must be in eval mode.
+
+    The outputs stay the same up to rounding; norms that come before their convolution are left as they are.
     """
-    for module in network.modules():
-        if isinstance(module, ConvNorm) and isinstance(module[1], nn.BatchNorm2d):
-            convolution, norm = module[0], module[1]
-            assert isinstance(convolution, nn.Conv2d)
-            module[0] = nn.utils.fusion.fuse_conv_bn_eval(convolution, norm)
-            module[1] = nn.Identity()
+    for convolution_name, norm_name in list(network.foldable()):
+        convolution, norm = network.get_submodule(convolution_name), network.get_submodule(norm_name)
+        assert isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d)
+        transpose = isinstance(convolution, nn.ConvTranspose2d)
+        network.set_submodule(convolution_name, nn.utils.fusion.fuse_conv_bn_eval(convolution, norm, transpose))
+        network.set_submodule(norm_name, nn.Identity())
     return network
 
 
@@ -279,15 +323,16 @@ def count_macs(network: PoseNetwork) -> int:
     """Return the multiply-accumulates of one picture's convolutions and linear layers."""
     total = 0
 
-    def add(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         weight = module.weight
         assert isinstance(weight, Tensor)
-        total += output.numel() * weight[0].numel()
+        # A transposed convolution spreads every input value; the others gather for every output value.
+        spread = isinstance(module, nn.ConvTranspose2d)
+        total += (inputs[0] if spread else output).numel() * weight[0].numel()
 
-    hooks = [
-        module.register_forward_hook(add) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
+    counted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+    hooks = [module.register_forward_hook(add) for module in network.modules() if isinstance(module, counted)]
     was_training = network.training
     network.eval()
     side = network.config.input_px
