@@ -23,6 +23,8 @@ from core.errors import UserError
 
 SCHEMA = "bonesight.checkpoint/1"
 SUFFIX = ".safetensors"
+PUBLISHED_SUFFIX = ".pth"
+"""Of the authors' published weights (``core.published``)."""
 _USE_ANOTHER = "use a checkpoint written by `bonesight train` or a bundled one (`bonesight checkpoints` lists them)"
 
 
@@ -95,6 +97,7 @@ def save(
 def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
     """Add to a checkpoint's metadata (figures measured later, say), leaving the weights as they are."""
     loaded = load(path)
+    path = loaded.info.path
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     partial = path.with_name(path.name + ".partial")
@@ -137,10 +140,17 @@ def resolve(name_or_path: str | Path) -> Path:
 def describe(name_or_path: str | Path) -> CheckpointInfo:
     """Read and check a checkpoint's metadata without building its network.
 
+    A file of the authors' published weights is described, and loaded, by its conversion.
+
     Raises:
         UserError: it is missing, empty, damaged or not one of ours.
     """
     path = resolve(name_or_path)
+    if path.suffix.lower() == PUBLISHED_SUFFIX:
+        # Imported late: that module builds on this one.
+        from core import published
+
+        path = published.converted(path)
     try:
         stat = path.stat()
         if stat.st_size == 0:
@@ -164,8 +174,7 @@ def describe(name_or_path: str | Path) -> CheckpointInfo:
         raise UserError(f"{path.name} is not a Bonesight checkpoint", _USE_ANOTHER) from error
     if joint_names != list(skeleton.JOINT_NAMES):
         raise UserError(f"{path.name} has other joints or another joint order", _USE_ANOTHER)
-    sha256 = _sha256(path, stat.st_size, stat.st_mtime_ns)
-    return CheckpointInfo(path.stem, path, preset, geometry_loss, sha256, stat.st_size, metadata)
+    return CheckpointInfo(path.stem, path, preset, geometry_loss, sha256(path), stat.st_size, metadata)
 
 
 def load(name_or_path: str | Path) -> Checkpoint:
@@ -201,6 +210,12 @@ def summary(info: CheckpointInfo) -> dict[str, Any]:
     """Return what exports say about the checkpoint they came from."""
     fields = asdict(info)
     return {key: fields[key] for key in ("name", "preset", "geometry_loss", "sha256")}
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a whole file in hexadecimal; one that has not changed is read once."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
