@@ -234,8 +234,8 @@ class CompactNetwork(PoseNetwork):
         self.depth_features = nn.Sequential(
             *(BasicBlock(before, after, stride=2) for before, after in zip(widths[:-1], widths[1:], strict=True))
         )
-        bottom_px = config.heatmap_px // 2 ** (len(widths) - 1)
-        self.depth_linear = nn.Linear(widths[-1] * bottom_px**2, JOINT_COUNT)
+        self.bottom_places = (config.heatmap_px // 2 ** (len(widths) - 1)) ** 2
+        self.depth_linear = nn.Linear(widths[-1] * self.bottom_places, JOINT_COUNT)
 
     def forward(self, images: Tensor) -> NetworkOutput:
         """See ``PoseNetwork.forward``."""
@@ -246,7 +246,9 @@ class CompactNetwork(PoseNetwork):
             raw = self.to_maps[stack](features)
             maps.append(raw)
             inter = inter + self.merge_features[stack](features) + self.merge_maps[stack](_as_belief(raw, self.config))
-        return NetworkOutput(tuple(maps), self.depth_linear(self.depth_features(inter).flatten(1)))
+        # A mean over the places, not a sum: Adam moves every weight alike, so a sum of thousands would jump.
+        depth_features = self.depth_features(inter).flatten(1) / self.bottom_places
+        return NetworkOutput(tuple(maps), self.depth_linear(depth_features))
 
 
 def _as_belief(raw: Tensor, config: NetworkConfig) -> Tensor:
