@@ -17,9 +17,10 @@ Box = tuple[float, float, float, float]
 
 # The dialog's list; what can be read is decided by core.media, which is slow to import and stays out of the start.
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-CHECKPOINT_SUFFIXES = frozenset({".safetensors"})
+# .pth and .pt: the authors' published weights, which core.published converts.
+CHECKPOINT_SUFFIXES = frozenset({".safetensors", ".pth", ".pt"})
 PICTURE_FILTER = f"Pictures ({' '.join('*' + suffix for suffix in PICTURE_SUFFIXES)});;All files (*)"
-CHECKPOINT_FILTER = "Checkpoints (*.safetensors);;All files (*)"
+CHECKPOINT_FILTER = "Checkpoints (*.safetensors *.pth *.pt);;All files (*)"
 
 
 @dataclass(frozen=True, eq=False)
