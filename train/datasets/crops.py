@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ class Sample:
         joints_mm: (16, 3) root-relative, or None for pictures with 2D labels only.
         name: where it came from.
         scene: scene of a 3D set, else empty.
+        subject: person of a 3D set ("S9", "TS1"), else empty.
+        action: what the person does, where the set says so.
+        head_px: 0.6 times the diagonal of the head's box, which PCKh measures with; NaN where not annotated.
     """
 
     image: NDArray[np.uint8]
@@ -52,6 +56,9 @@ class Sample:
     joints_mm: FloatArray | None
     name: str
     scene: str = ""
+    subject: str = ""
+    action: str = ""
+    head_px: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
