@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import scipy.io
@@ -23,6 +24,7 @@ from train import augment, batches, config, losses, metrics
 from train.command import _record
 from train.datasets import lsp
 from train.datasets.crops import STORED_PX, CropSet
+from train.device_batches import DeviceBatchMaker
 from train.engine import Averaged, Trainer, learning_rate
 from train.validation import Validation
 
@@ -57,7 +59,7 @@ def tiny_config(**run: object) -> config.Config:
 
 def trainer(out: Path, settings: config.Config, validation: Validation | None = None) -> Trainer:
     photos, people = crop_set(9, depth=False), crop_set(7, depth=True, seed=1)
-    maker = batches.BatchMaker(settings, 160, photos, people)
+    maker = batches.BatchMaker(batches.Planner(settings, 160, photos, people))
     return Trainer(settings, maker, out, _record(settings, photos, people), validation)
 
 
@@ -117,8 +119,7 @@ def test_total_is_the_weighted_sum_of_its_terms() -> None:
 def test_augmentation_keeps_the_3d_exact(seed: int) -> None:
     """Depth in the crop's unit, joined with x and y, is a rotated and scaled copy of the true skeleton."""
     people = crop_set(4, depth=True, seed=seed)
-    maker = batches.BatchMaker(tiny_config(seed=seed), 160, None, people)
-    batch = maker.make(4).targets
+    batch = batches.Planner(tiny_config(seed=seed), 160, None, people).plan(4).targets
     truths = people.joints_mm.astype(np.float64)
     for row in range(4):
         found = np.column_stack([batch.joints_norm[row].numpy(), batch.depth_norm[row].numpy()]).astype(np.float64)
@@ -143,7 +144,8 @@ def test_augmented_joints_follow_the_picture() -> None:
         x, y = joints[0].astype(int)
         image[y - 2 : y + 3, x - 2 : x + 3] = 255
         view = augment.draw_view(random, augment.AugmentConfig(shift=0.05), 170.0, STORED_PX, 160)
-        out, joints_crop, _ = augment.apply_view(view, image, joints, np.ones(16, bool), 160)
+        out = crop.cut(image, view.to_stored, 160)
+        joints_crop, _ = augment.view_joints(view, joints, np.ones(16, bool))
         index = skeleton.MIRROR[0] if view.mirrored else 0
         rows, columns = np.mgrid[:160, :160] + 0.5
         weight = out[..., 0].astype(float)
@@ -156,22 +158,49 @@ def test_augmented_joints_follow_the_picture() -> None:
 def test_colour_changes_go_both_ways() -> None:
     random = np.random.default_rng(0)
     grey = np.full((32, 32, 3), 100, np.uint8)
-    means = np.array([augment.colour(random, augment.AugmentConfig(), grey).mean() for _ in range(200)])
+    changes = [augment.draw_colour(random, augment.AugmentConfig()) for _ in range(200)]
+    means = np.array([augment.apply_colour(change, grey).mean() for change in changes])
     assert (means > 105).mean() > 0.3 and (means < 95).mean() > 0.3
 
 
 def test_batches_repeat_for_the_same_step_and_differ_otherwise() -> None:
     settings = tiny_config()
-    maker = batches.BatchMaker(settings, 160, crop_set(9, depth=False), crop_set(7, depth=True))
-    again = batches.BatchMaker(settings, 160, crop_set(9, depth=False), crop_set(7, depth=True))
-    assert torch.equal(maker.make(4).images, again.make(4).images)
-    assert not torch.equal(maker.make(4).images, maker.make(5).images)
+    maker, again = (
+        batches.BatchMaker(batches.Planner(settings, 160, crop_set(9, depth=False), crop_set(7, depth=True)))
+        for _ in range(2)
+    )
+
+    def pixels(batch: batches.Batch) -> torch.Tensor:
+        return batch.to("cpu")[0]
+
+    assert torch.equal(pixels(maker.make(4)), pixels(again.make(4)))
+    assert not torch.equal(pixels(maker.make(4)), pixels(maker.make(5)))
     in_order = list(batches.prefetched(maker, 1, 5))
-    assert all(torch.equal(batch.images, again.make(step).images) for step, batch in enumerate(in_order, 1))
+    assert all(torch.equal(pixels(batch), pixels(again.make(step))) for step, batch in enumerate(in_order, 1))
+
+
+def test_the_device_makes_the_same_pictures_and_labels_as_the_cpu() -> None:
+    settings = tiny_config()
+    strong = dataclasses.replace(
+        settings.augment, shift=0.1, contrast=0.3, blur_probability=0.5, cutout_probability=0.5, grey_probability=0.3
+    )
+    settings = dataclasses.replace(settings, augment=strong)
+    settings = dataclasses.replace(settings, optimiser=dataclasses.replace(settings.optimiser, batch=16))
+    smooth = [crop_set(5, depth=depth, seed=depth) for depth in (False, True)]
+    for source in smooth:
+        for image in source.images:
+            cv2.GaussianBlur(image, (0, 0), 4, dst=image)
+    planner = batches.Planner(settings, 160, *smooth)
+    expected, labels = batches.BatchMaker(planner).make(4).to("cpu")
+    found, same_labels = DeviceBatchMaker(planner, "cpu").make(4).to("cpu")
+    assert found.shape == expected.shape and found.is_contiguous(memory_format=torch.channels_last)
+    assert float((found - expected).abs().mean()) < 1.5 / 255
+    assert float((found - expected).abs().quantile(0.99)) < 6 / 255
+    assert torch.equal(labels.joints_norm, same_labels.joints_norm)
 
 
 def test_an_error_while_making_a_batch_reaches_the_trainer() -> None:
-    maker = batches.BatchMaker(tiny_config(), 160, None, None)
+    maker = batches.BatchMaker(batches.Planner(tiny_config(), 160, None, None))
     with pytest.raises(AssertionError):
         next(batches.prefetched(maker, 0, 3))
 
@@ -317,8 +346,6 @@ def test_overrides_reach_nested_values() -> None:
 
 def write_lspet(folder: Path, count: int = 12) -> None:
     """Write a tiny set in LSP-Extended's very format: 14 x 3 x N, 1-based, third row 1 for visible."""
-    import cv2
-
     random = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     joints = np.zeros((14, 3, count))

@@ -87,30 +87,61 @@ def make_view(side_stored: float, angle: float, mirrored: bool, centre_stored: F
     return View(np.hstack([linear, offset[:, None]]), mirrored, side_stored)
 
 
-def apply_view(
-    view: View, image: NDArray[np.uint8], joints_stored: FloatArray, annotated: NDArray[np.bool_], crop_px: int
-) -> tuple[NDArray[np.uint8], FloatArray, NDArray[np.bool_]]:
-    """Cut a view out of a stored crop: the crop, its (16, 2) joints in ``_crop`` and which are annotated."""
+def view_joints(
+    view: View, joints_stored: FloatArray, annotated: NDArray[np.bool_]
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the (16, 2) joints of a view in ``_crop``, and which are annotated."""
     joints_crop = crop.apply(crop.invert(view.to_stored), joints_stored)
     if view.mirrored:
         joints_crop, annotated = joints_crop[list(MIRROR)], annotated[list(MIRROR)]
-    return crop.cut(image, view.to_stored, crop_px), joints_crop, annotated
+    return joints_crop, annotated
 
 
-def colour(random: np.random.Generator, config: AugmentConfig, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Vary colour, contrast and sharpness of one (s, s, 3) crop, lighter as often as darker."""
+@dataclass(frozen=True)
+class ColourChange:
+    """One drawn variation of colour and sharpness.
+
+    Attributes:
+        gains: (3,) factor of each channel.
+        contrast: factor around middle grey.
+        grey: whether all colour is taken away.
+        blur_sd_px: standard deviation of a Gaussian blur, pixels; 0 for none.
+        cutout: (left, top, right, bottom) of a hidden rectangle, in shares of the crop's side, or None.
+        cutout_colour: (3,) 0..255.
+    """
+
+    gains: FloatArray
+    contrast: float
+    grey: bool
+    blur_sd_px: float
+    cutout: tuple[float, float, float, float] | None
+    cutout_colour: NDArray[np.uint8]
+
+
+def draw_colour(random: np.random.Generator, config: AugmentConfig) -> ColourChange:
+    """Draw a variation of colour, lighter as often as darker."""
     gains = random.uniform(1 - config.gain, 1 + config.gain, 3)
-    contrast = random.uniform(1 - config.contrast, 1 + config.contrast)
-    levels = np.arange(256.0)
-    table = ((levels - 128.0) * contrast + 128.0)[:, None] * gains
-    out = cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)[None])
-    if random.random() < config.grey_probability:
-        out = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    if random.random() < config.blur_probability:
-        out = cv2.GaussianBlur(out, (0, 0), float(random.uniform(0.5, 1.8)))
+    contrast = float(random.uniform(1 - config.contrast, 1 + config.contrast))
+    grey = bool(random.random() < config.grey_probability)
+    blur = float(random.uniform(0.5, 1.8)) if random.random() < config.blur_probability else 0.0
+    cutout = None
     if random.random() < config.cutout_probability:
-        side = image.shape[0]
-        width, height = (int(random.uniform(0.1, 0.35) * side) for _ in range(2))
-        left, top = int(random.uniform(0, side - width)), int(random.uniform(0, side - height))
-        out[top : top + height, left : left + width] = random.integers(0, 256, 3)
+        width, height = random.uniform(0.1, 0.35, 2)
+        left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
+        cutout = (float(left), float(top), float(left + width), float(top + height))
+    return ColourChange(gains, contrast, grey, blur, cutout, random.integers(0, 256, 3, dtype=np.uint8))
+
+
+def apply_colour(change: ColourChange, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Apply a variation to one (s, s, 3) crop."""
+    levels = np.arange(256.0)
+    table = ((levels - 128.0) * change.contrast + 128.0)[:, None] * change.gains
+    out = cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)[None])
+    if change.grey:
+        out = cv2.cvtColor(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if change.blur_sd_px > 0:
+        out = cv2.GaussianBlur(out, (0, 0), change.blur_sd_px)
+    if change.cutout is not None:
+        left, top, right, bottom = (int(share * image.shape[0]) for share in change.cutout)
+        out[top:bottom, left:right] = change.cutout_colour
     return np.asarray(out, dtype=np.uint8)

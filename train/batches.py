@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,24 +26,57 @@ from train.losses import Targets
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One training batch on the CPU: (B, 3, s, s) uint8 pictures and their targets."""
+class Plan:
+    """Everything that was drawn for a batch, before any pixel is touched.
+
+    Attributes:
+        has_depth: (B,) bool: drawn from the 3D set.
+        index: (B,) sample within its set.
+        views: how each stored crop is turned into the network's crop.
+        colours: how its colours vary.
+        targets: labels in the network's crop.
+    """
+
+    has_depth: NDArray[np.bool_]
+    index: NDArray[np.int64]
+    views: list[augment.View]
+    colours: list[augment.ColourChange]
+    targets: Targets
+
+
+class Batch(Protocol):
+    """A training batch that is on its way to a device."""
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        ...
+
+    def to(self, device: str) -> tuple[Tensor, Targets]:
+        """Return (B, 3, s, s) float pictures in [0, 1], channels last, and their targets, on the device."""
+        ...
+
+
+@dataclass(frozen=True)
+class HostBatch:
+    """A batch whose pixels were made on the CPU: (B, 3, s, s) uint8 pictures and their targets."""
 
     images: Tensor
     targets: Targets
 
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return len(self.images)
+
     def to(self, device: str) -> tuple[Tensor, Targets]:
-        """Move to a device; pictures become float in [0, 1], channels last."""
+        """See ``Batch.to``."""
         images = self.images.to(device, non_blocking=True)
-        images = images.contiguous(memory_format=torch.channels_last).float().div_(255.0)
-        t = self.targets
-        return images, Targets(
-            t.joints_norm.to(device), t.annotated.to(device), t.depth_norm.to(device), t.has_depth.to(device)
-        )
+        return images.contiguous(memory_format=torch.channels_last).float().div_(255.0), self.targets.to(device)
 
 
-class BatchMaker:
-    """Makes the batch of any step.
+class Planner:
+    """Draws what each step's batch consists of and computes its labels.
 
     Args:
         config: batch size, augmentation, seed.
@@ -53,57 +87,81 @@ class BatchMaker:
 
     def __init__(self, config: Config, input_px: int, photos: CropSet | None, rendered: CropSet | None) -> None:
         self._config = config
-        self._input_px = input_px
-        self._photos = photos
-        self._rendered = rendered
+        self.input_px = input_px
+        self.photos = photos
+        self.rendered = rendered
 
-    def make(self, step: int) -> Batch:
+    def plan(self, step: int) -> Plan:
         """Draw the batch of a global step."""
         random = np.random.default_rng((self._config.run.seed, step))
         _, stage, _ = self._config.stage_at(step)
-        count, side = self._config.optimiser.batch, self._input_px
-        images = np.empty((count, side, side, 3), np.uint8)
+        count = self._config.optimiser.batch
         joints_norm = np.zeros((count, JOINT_COUNT, 2), np.float32)
         annotated = np.zeros((count, JOINT_COUNT), bool)
         depth_norm = np.zeros((count, JOINT_COUNT), np.float32)
         has_depth = np.zeros(count, bool)
+        index = np.zeros(count, np.int64)
+        views, colours = [], []
         for row in range(count):
             wants_depth = bool(random.random() < stage.depth_fraction)
-            source = self._rendered if (wants_depth or self._photos is None) else self._photos
-            source = self._photos if source is None else source
-            assert source is not None
-            index = int(random.integers(len(source)))
-            images[row], joints, annotated[row], depth = self._vary(random, source, index)
-            joints_norm[row] = joints
-            if depth is not None:
-                depth_norm[row], has_depth[row] = depth, True
-        targets = Targets(
-            torch.from_numpy(joints_norm), torch.from_numpy(annotated),
-            torch.from_numpy(depth_norm), torch.from_numpy(has_depth),
-        )  # fmt: skip
-        return Batch(torch.from_numpy(images).permute(0, 3, 1, 2), targets)
+            has_depth[row] = self.photos is None or (wants_depth and self.rendered is not None)
+            source = self.set_of(bool(has_depth[row]))
+            index[row] = random.integers(len(source))
+            view = augment.draw_view(random, self._config.augment, BOX_STORED, STORED_PX, self.input_px)
+            joints_norm[row], annotated[row] = self._labels(source, int(index[row]), view)
+            if has_depth[row]:
+                depth_norm[row] = _depth(source, int(index[row]), view)
+            views.append(view)
+            colours.append(augment.draw_colour(random, self._config.augment))
+        targets = Targets(*(torch.from_numpy(array) for array in (joints_norm, annotated, depth_norm, has_depth)))
+        return Plan(has_depth, index, views, colours, targets)
 
-    def _vary(
-        self, random: np.random.Generator, source: CropSet, index: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64] | None]:
-        config, side = self._config.augment, self._input_px
+    def set_of(self, has_depth: bool) -> CropSet:
+        """Return the set that samples with or without depth come from."""
+        source = self.rendered if has_depth else self.photos
+        assert source is not None
+        return source
+
+    def _labels(self, source: CropSet, index: int, view: augment.View) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         joints_stored = source.joints_stored[index].astype(np.float64)
-        view = augment.draw_view(random, config, BOX_STORED, STORED_PX, side)
-        image, joints_crop, annotated = augment.apply_view(
-            view, source.images[index], joints_stored, source.annotated[index], side
-        )
-        image = augment.colour(random, config, image)
-        joints_norm = 2.0 * joints_crop / side - 1.0
-        annotated = annotated & (np.abs(joints_norm) < 1.0).all(axis=1)
-        joints_mm = source.joints_mm[index].astype(np.float64)
-        if not np.isfinite(joints_mm).all():
-            return image, joints_norm, annotated, None
-        depth = joints_mm[:, 2] - joints_mm[ROOT, 2]
-        depth_norm = depth * geometry.depth_scale_norm(joints_stored, joints_mm, view.side_stored)
-        return image, joints_norm, annotated, depth_norm[list(MIRROR)] if view.mirrored else depth_norm
+        joints_crop, annotated = augment.view_joints(view, joints_stored, source.annotated[index])
+        joints_norm = 2.0 * joints_crop / self.input_px - 1.0
+        return joints_norm, annotated & (np.abs(joints_norm) < 1.0).all(axis=1)
 
 
-def prefetched(maker: BatchMaker, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
+def _depth(source: CropSet, index: int, view: augment.View) -> NDArray[np.float64]:
+    joints_mm = source.joints_mm[index].astype(np.float64)
+    joints_stored = source.joints_stored[index].astype(np.float64)
+    depth = joints_mm[:, 2] - joints_mm[ROOT, 2]
+    depth_norm: NDArray[np.float64] = depth * geometry.depth_scale_norm(joints_stored, joints_mm, view.side_stored)
+    return depth_norm[list(MIRROR)] if view.mirrored else depth_norm
+
+
+class BatchMaker:
+    """Makes the batch of any step, pixels on the CPU."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def make(self, step: int) -> Batch:
+        """Make the batch of a global step."""
+        plan, side = self._planner.plan(step), self._planner.input_px
+        images = np.empty((len(plan.views), side, side, 3), np.uint8)
+        for row, (view, change) in enumerate(zip(plan.views, plan.colours, strict=True)):
+            stored = self._planner.set_of(bool(plan.has_depth[row])).images[plan.index[row]]
+            images[row] = augment.apply_colour(change, crop.cut(stored, view.to_stored, side))
+        return HostBatch(torch.from_numpy(images).permute(0, 3, 1, 2), plan.targets)
+
+
+class Maker(Protocol):
+    """Whatever makes batches."""
+
+    def make(self, step: int) -> Batch:
+        """Make the batch of a global step."""
+        ...
+
+
+def prefetched(maker: Maker, first: int, last: int, ahead: int = 3) -> Iterator[Batch]:
     """Yield the batches of steps first..last-1, made by a thread a few steps ahead."""
     ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=ahead)
     stop = threading.Event()

@@ -14,10 +14,11 @@ from core import geometry, skeleton
 from core.errors import UserError
 from core.network import PRESETS
 from train import config as configuration
-from train.batches import BatchMaker
+from train.batches import BatchMaker, Maker, Planner
 from train.config import Config
 from train.datasets import lsp, rendered
 from train.datasets.crops import CropSet, cached
+from train.device_batches import DeviceBatchMaker
 from train.engine import Trainer, stored_config
 from train.validation import Validation
 
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     photos, people, validation = _open_data(config, args.data, out)
     record = _record(config, photos, people)
-    batches = BatchMaker(config, PRESETS[config.network.preset][0].input_px, photos, people)
+    planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people)
+    batches: Maker = BatchMaker(planner) if device == "cpu" else DeviceBatchMaker(planner, device)
     trainer = Trainer(config, batches, out, record, validation, device)
     if args.resume:
         trainer.restore(trainer.last)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from core import checkpoint, network
 from core.errors import UserError
 from train import config as configuration
-from train.batches import BatchMaker, prefetched
+from train.batches import Maker, prefetched
 from train.config import Config, Stage
 from train.losses import total_loss
 from train.validation import Validation
@@ -87,7 +87,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: Config, batches: BatchMaker, out: Path, record: dict[str, Any],
+        self, config: Config, batches: Maker, out: Path, record: dict[str, Any],
         validation: Validation | None = None, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.config = config
@@ -175,7 +175,7 @@ class Trainer:
                 terms = self._one_step(batch.to(self.device), stage, rate)
                 self.step += 1
                 self._minutes += (time.monotonic() - began) / 60
-                meter.add(terms, len(batch.images))
+                meter.add(terms, batch.count)
                 bar.update()
                 last_of_stage = within + 1 == stage.iterations
                 validate = self.step % self.config.run.validate_every == 0 or last_of_stage

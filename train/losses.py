@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -28,6 +28,10 @@ class Targets:
     annotated: Tensor
     depth_norm: Tensor
     has_depth: Tensor
+
+    def to(self, device: str) -> Targets:
+        """Move all labels to a device."""
+        return Targets(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
 
 
 @dataclass(frozen=True)
