@@ -85,6 +85,8 @@ def render(info: checkpoint.CheckpointInfo) -> str:
             f"| {stage['name']} | {stage['iterations']} | {rate} | {100 * stage['depth_fraction']:.0f} % "
             f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
         )
+    if config["run"]["notes"]:
+        lines += ["", config["run"]["notes"]]
     lines += ["", "## Measured", ""]
     for dataset, figures in metadata.get("figures", {}).items():
         lines += _figures(info.name, dataset, figures)

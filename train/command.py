@@ -74,13 +74,19 @@ def _open_data(config: Config, data: Path, out: Path) -> tuple[CropSet | None, C
     section = config.data
     cache = Path(section.cache) if section.cache else out.parent / "cache"
     photos = validation = people = None
-    if section.photos:
+    if section.photos and CropSet.is_there(data / section.photos):
+        photos = CropSet.open(data / section.photos)
+        held_out = data / f"{section.photos}-held-out"
+        validation = Validation(CropSet.open(held_out)) if CropSet.is_there(held_out) else None
+    elif section.photos:
         folder = lsp.find(data / section.photos)
         photos = lsp.training_crops(folder, cache, section.held_out)
         names = lsp.read_split(folder, section.held_out)
         key = {"set": "lspet", "only": names, "format": 1}
         validation = Validation(cached(key, len(names), lsp.samples(folder, names), cache, "lspet-held-out"))
-    if section.rendered:
+    if section.rendered and CropSet.is_there(data / section.rendered):
+        people = CropSet.open(data / section.rendered)
+    elif section.rendered:
         people = rendered.training_crops(data / section.rendered, cache)
     if photos is None and people is None:
         raise UserError("the configuration names no data", "set data.photos or data.rendered")

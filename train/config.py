@@ -28,9 +28,9 @@ class DataSection:
     """``[data]``: where samples come from, below ``--data`` unless absolute.
 
     Attributes:
-        photos: LSP-Extended folder; empty for none.
+        photos: LSP-Extended folder, or a folder of decoded crops (``train.staging``); empty for none.
         held_out: split file of photos never trained on.
-        rendered: folder of rendered shards; empty for none.
+        rendered: folder of rendered shards, or of decoded crops; empty for none.
         cache: folder for decoded crops; empty for ``cache`` beside the run.
     """
 
@@ -88,6 +88,7 @@ class RunSection:
         threads: CPU threads, 0 for all cores.
         save_minutes: how often the training state is written.
         log_every, validate_every: iterations.
+        notes: what the configuration cannot say of how the run went; printed in the model card.
     """
 
     name: str = "model"
@@ -97,6 +98,7 @@ class RunSection:
     save_minutes: float = 3.0
     log_every: int = 50
     validate_every: int = 1000
+    notes: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core import crop
+from core.errors import UserError
 from core.skeleton import JOINT_COUNT
 
 FloatArray = NDArray[np.float64]
@@ -28,6 +29,8 @@ STORED_PX = 256
 """Side of a stored crop."""
 CONTEXT = 1.5
 """A stored crop shows this much more than the person's box, for augmentation to turn and shrink into."""
+LABELS = ("joints_stored", "annotated", "joints_mm")
+"""Arrays beside the pictures."""
 BOX_STORED = STORED_PX / CONTEXT
 """Side of the person's box, which is centred in the stored crop."""
 
@@ -80,6 +83,26 @@ class CropSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @staticmethod
+    def is_there(folder: Path) -> bool:
+        """Tell whether a folder holds a whole set."""
+        return (folder / "labels.npz").is_file()
+
+    @classmethod
+    def open(cls, folder: Path) -> CropSet:
+        """Map the set that ``cached`` or ``train.staging`` wrote into a folder.
+
+        Raises:
+            UserError: it is not there, or damaged.
+        """
+        try:
+            with np.load(folder / "labels.npz") as labels:
+                arrays = {name: labels[name] for name in LABELS}
+            images = np.load(folder / "images.npy", mmap_mode="r")
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(f"{folder} holds no decoded crops", "delete the folder: they are made anew") from error
+        return cls(images[: len(arrays["annotated"])], **arrays)
+
     @property
     def has_depth(self) -> bool:
         """Whether every sample has 3D truth."""
@@ -98,16 +121,14 @@ def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache:
     """
     text = json.dumps({**key, "stored_px": STORED_PX, "context": CONTEXT}, sort_keys=True, default=str)
     folder = cache / f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if not (folder / "labels.npz").exists():
+    if not CropSet.is_there(folder):
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
         partial.mkdir(parents=True, exist_ok=True)
         _write(partial, count, samples, label)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
-    labels = np.load(folder / "labels.npz")
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    return CropSet(images[: len(labels["joints_stored"])], **{name: labels[name] for name in labels.files})
+    return CropSet.open(folder)
 
 
 def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> None:
