@@ -64,8 +64,12 @@ def heatmap_loss(maps: tuple[Tensor, ...], targets: Targets, kind: MapKind) -> T
 
 
 def depth_loss(depth_norm: Tensor, targets: Targets) -> Tensor:
-    """L_reg: mean over 16 joints of (z - z*)^2, over the samples with 3D truth; zero if the batch has none."""
-    known = targets.has_depth
+    """L_reg: mean of (z - z*)^2 over the joints of samples with 3D truth; zero if the batch has none.
+
+    Where a picture cuts a person off, only the joints inside it count: what lies outside cannot be seen, and its depth,
+    in units of a crop of the visible part, is large enough to drown all others.
+    """
+    known = targets.has_depth[:, None] & targets.annotated
     if not bool(known.any()):
         return depth_norm.sum() * 0.0
     return (depth_norm[known].float() - targets.depth_norm[known]).square().mean()

@@ -143,9 +143,9 @@ def _unpack_one(path: Path, folder: Path) -> tuple[int, int]:
             list(pool.map(decode, range(end - start)))
         images.flush()
         partial = done.with_name(done.name + ".partial")
-        with partial.open("wb") as file:
+        with partial.open("wb") as out:
             labels: dict[str, Any] = {name: arrays[name] for name in LABELS}
-            np.savez(file, **labels)
+            np.savez(out, **labels)
         os.replace(partial, done)
     return _finish(folder, total), total
 
