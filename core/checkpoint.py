@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from core import network, skeleton
 from core.errors import UserError
@@ -87,11 +88,21 @@ def save(
         "network": model.config.to_dict(),
         "joint_names": list(skeleton.JOINT_NAMES),
         "geometry_loss": geometry_loss,
+        "weights_sha256": weights_sha256(tensors),
         **record,
     }
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
     os.replace(partial, path)
+
+
+def weights_sha256(tensors: dict[str, Tensor]) -> str:
+    """Hash the weights alone: it stays the same when figures are added to the file's metadata."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def edit_metadata(path: Path, changes: dict[str, Any]) -> None:

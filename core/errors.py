@@ -15,3 +15,7 @@ class UserError(Exception):
         super().__init__(f"{what}: {what_to_do}.")
         self.what = what
         self.what_to_do = what_to_do
+
+
+class RunError(UserError):
+    """Work that was well asked for and failed on the way (a diverged training, a full disk): exit code 1, not 2."""

@@ -22,6 +22,8 @@ SETTLED = 0.85
 """Overlap (intersection over union) of two successive boxes at which the search stops."""
 
 
+MOST_STEPS = 120
+"""Steps of a window along one side at most: a strip over 60 times as long as it is high is searched with gaps."""
 SMALLEST_PX = 24.0
 """No box is smaller than this."""
 
@@ -36,7 +38,7 @@ def windows(picture_size_px: tuple[int, int]) -> list[Box]:
     long, short = float(max(width, height)), float(min(width, height))
     boxes: list[Box] = [((width - long) / 2, (height - long) / 2, long, long)]
     sides = [short, short * 0.6] if long > 1.2 * short else [short * 0.7]
-    for side in sides:
+    for side in (side for side in sides if side >= SMALLEST_PX):
         for x in _starts(width, side):
             for y in _starts(height, side):
                 boxes.append((x, y, side, side))
@@ -44,7 +46,7 @@ def windows(picture_size_px: tuple[int, int]) -> list[Box]:
 
 
 def _starts(length: float, side: float) -> list[float]:
-    count = int(np.clip(np.ceil(2 * (length - side) / side - 1e-6), 0, 7)) + 1
+    count = int(np.clip(np.ceil(2 * (length - side) / side - 1e-6), 0, MOST_STEPS)) + 1
     return [float(start) for start in np.linspace(0.0, length - side, count)]
 
 

@@ -86,7 +86,12 @@ class GeometryReport:
         pairs = [(self.bones[right], self.bones[left]) for right, left in skeleton.LEFT_RIGHT_BONES]
         right, left = max(pairs, key=lambda pair: abs(pair[0].left_right_percent or 0.0))
         if abs(right.left_right_percent or 0.0) < 10.0:
-            return "Left and right bones agree within 10 %."
+            odd = max(self.bones, key=lambda bone: abs(bone.deviation_percent) if bone.group else 0.0)
+            if odd.verdict == "plausible":
+                return "Left and right bones agree within 10 %."
+            way = "long" if odd.deviation_percent > 0 else "short"
+            part = skeleton.plain_name(odd.name).capitalize()
+            return f"{part} is {abs(odd.deviation_percent):.0f} % too {way} beside the other {odd.group}."
         longer, shorter = (right, left) if right.length_mm > left.length_mm else (left, right)
         part, other = skeleton.plain_name(longer.name).capitalize(), skeleton.plain_name(shorter.name).split()[0]
         if longer.length_mm > 3.0 * shorter.length_mm:

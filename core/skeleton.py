@@ -116,7 +116,3 @@ def joint_side(joint: int) -> Side:
 def plain_name(name: str) -> str:
     """Turn a joint's or bone's identifier into words for people: ``right_upper_arm`` -> ``right upper arm``."""
     return name.replace("_", " ")
-
-
-# Lengths sum that the authors' release scales every H36M prediction to (its own choice, closer to the test subjects).
-REFERENCE_BONE_SUM_MM: Final = 4296.99

@@ -133,7 +133,10 @@ def test_the_card_is_written_from_the_figures(lspet: Path, tmp_path: Path) -> No
     assert f"**{pck['limb_joints_mean']:.1f} %**" in text and "research use" in text and "7 steps" in text
     assert checkpoint.describe(path).sha256 in text
     assert checkpoint.describe(path).metadata["figures"]["lsp"]["persons"] == 2
-    other = tmp_path / "other.safetensors"
-    other.write_bytes(path.read_bytes())
-    with pytest.raises(UserError, match="was measured on own"):
-        card.write(other, [tmp_path / "lsp.json"])
+    retrained = tmp_path / "retrained" / "own.safetensors"
+    retrained.parent.mkdir()
+    checkpoint.save(retrained, network.build("compact"), geometry_loss=True, record=record)
+    content = retrained.read_bytes()
+    with pytest.raises(UserError, match="was measured on other weights"):
+        card.write(retrained, [tmp_path / "lsp.json"])
+    assert retrained.read_bytes() == content

@@ -147,6 +147,15 @@ def test_report_names_the_stretched_forearm() -> None:
     assert report.sentence() == "Right forearm is 40 % longer than the left."
 
 
+def test_report_names_a_bone_that_is_long_on_both_sides() -> None:
+    joints = canonical_skeleton()
+    for elbow, wrist in ((11, 10), (14, 15)):
+        joints[wrist] = joints[elbow] + 1.5 * (joints[wrist] - joints[elbow])
+    report = geometry.report(joints)
+    # Ratios of the arms are 1, 1, 1.5, 1.5: a mean of 1.25, from which both kinds differ by 20 %.
+    assert "20 % too" in report.sentence() and "beside the other arms" in report.sentence()
+
+
 def test_report_survives_a_collapsed_skeleton() -> None:
     report = geometry.report(np.zeros((16, 3)))
     assert np.isfinite(report.loss)

@@ -19,7 +19,7 @@ import scipy.io
 import torch
 
 from core import checkpoint, crop, geometry, network, skeleton
-from core.errors import UserError
+from core.errors import RunError, UserError
 from train import augment, batches, config, losses, metrics
 from train.command import _record
 from train.datasets import lsp
@@ -66,7 +66,9 @@ def trainer(out: Path, settings: config.Config, validation: Validation | None = 
 def targets_of(count: int = 3, depth: tuple[bool, ...] = (True, False, True)) -> losses.Targets:
     torch.manual_seed(3)
     joints = torch.rand(count, 16, 2) * 1.6 - 0.8
-    return losses.Targets(joints, torch.ones(count, 16, dtype=torch.bool), torch.randn(count, 16), torch.tensor(depth))
+    return losses.Targets(
+        joints, torch.ones(count, 16, dtype=torch.bool), 0.3 * torch.randn(count, 16), torch.tensor(depth)
+    )
 
 
 def test_squared_error_of_perfect_maps_is_zero_and_sums_over_stacks() -> None:
@@ -95,6 +97,16 @@ def test_depth_loss_counts_only_samples_with_depth() -> None:
     assert float(losses.depth_loss(predicted, targets)) == 0.0
     predicted[0] += 0.5
     assert float(losses.depth_loss(predicted, targets)) == pytest.approx(0.25 * 16 / 32)
+
+
+def test_depth_loss_leaves_out_what_is_not_seen_or_out_of_scale() -> None:
+    targets = targets_of()
+    targets.annotated[0, 2] = False
+    targets.depth_norm[2, 5] = 3.0
+    predicted = targets.depth_norm.clone()
+    predicted[0, 2] += 9.0
+    predicted[2, 5] += 9.0
+    assert float(losses.depth_loss(predicted, targets)) == 0.0
 
 
 def test_geometry_term_counts_only_samples_without_depth() -> None:
@@ -258,7 +270,7 @@ def test_stage_three_twins_start_from_the_same_stage_two(tmp_path: Path) -> None
     trainer(tmp_path / "run", settings).run()
     plain = dataclasses.replace(settings.stage[1], weights=losses.LossWeights(1.0, 10.0, 0.0))
     twin = trainer(tmp_path / "twin", dataclasses.replace(settings, stage=(settings.stage[0], plain)))
-    twin.restore(tmp_path / "run" / "stage-a.pt")
+    twin.start_from(tmp_path / "run" / "stage-a.pt")
     assert twin.step == 3 and twin.run()
     assert not checkpoint.load(tmp_path / "twin" / "tiny.safetensors").info.geometry_loss
 
@@ -267,9 +279,57 @@ def test_non_finite_loss_stops_with_the_batch_kept(tmp_path: Path) -> None:
     run = trainer(tmp_path, tiny_config())
     with torch.no_grad():
         run.model.to_maps[0].bias.fill_(torch.nan)  # type: ignore[index, union-attr]
-    with pytest.raises(UserError, match="the loss became nan"):
+    with pytest.raises(RunError, match="the loss became nan"):
         run.run()
     assert list(tmp_path.glob("not-finite-*.pt"))
+
+
+def test_non_finite_gradient_never_reaches_the_weights(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config())
+    bias = run.model.to_maps[0].bias  # type: ignore[index, union-attr]
+    bias.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(RunError, match="the gradient became nan"):
+        run.run()
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in run.model.state_dict().values())
+
+
+def test_a_full_disk_keeps_the_last_good_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trainer(tmp_path, tiny_config())
+    run.save_state(run.last)
+    before = run.last.read_bytes()
+
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc] . PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(RunError, match="could not be written"):
+        run.save_state(run.last)
+    assert run.last.read_bytes() == before and not list(tmp_path.glob("*.partial"))
+
+
+def test_a_twin_starts_only_where_a_stage_ends(tmp_path: Path) -> None:
+    settings = tiny_config()
+    trainer(tmp_path / "run", settings).run()
+    longer = dataclasses.replace(settings.stage[0], iterations=4)
+    twin = trainer(tmp_path / "twin", dataclasses.replace(settings, stage=(longer, settings.stage[1])))
+    with pytest.raises(UserError, match="no stage of this configuration ends"):
+        twin.start_from(tmp_path / "run" / "stage-a.pt")
+    shorter = dataclasses.replace(settings, stage=settings.stage[:1])
+    with pytest.raises(UserError, match="already at step 6 of 3"):
+        trainer(tmp_path / "again", shorter).restore(tmp_path / "run" / "last.pt")
+
+
+def test_crops_are_made_anew_when_the_labels_change(tmp_path: Path) -> None:
+    write_lspet(tmp_path / "lspet")
+    before = lsp.training_crops(tmp_path, tmp_path / "cache")
+    path = tmp_path / "lspet" / "joints.mat"
+    joints = scipy.io.loadmat(path)["joints"]
+    joints[:, 0] += 5.0
+    scipy.io.savemat(path, {"joints": joints})
+    after = lsp.training_crops(tmp_path, tmp_path / "cache")
+    assert not np.array_equal(before.images, after.images)
+    assert not list((tmp_path / "cache").glob("*.partial"))
 
 
 def test_damaged_training_state_is_refused_in_words(tmp_path: Path) -> None:
@@ -326,6 +386,9 @@ def test_shipped_configurations_are_valid() -> None:
         ("stage.9.rate=1", "names nothing"),
         ("stage.0.weights.geometri=1.0", "did you mean geometry"),
         ("optimiser.batch", "has no value"),
+        ("run.log_every=0", "below 1"),
+        ("stage.0.depth_fraction=7", "no share"),
+        ("stage=3", "not a list of tables"),
     ],
 )
 def test_wrong_overrides_are_refused_with_the_nearest_right_one(override: str, sentence: str) -> None:
@@ -399,7 +462,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=60)
-    assert run.returncode == 0, output
+    assert run.returncode == 130, output
     assert "--resume" in output and "Traceback" not in output
     steps = len((tmp_path / "run" / "log.csv").read_text().splitlines()) - 1
     assert (tmp_path / "run" / "last.pt").exists() and (tmp_path / "run" / "compact-geo.safetensors").exists()

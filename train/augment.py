@@ -1,7 +1,8 @@
 """Augmentation that stays exact for 3D: scale, mirror and rotation about the optical axis, and colour both ways.
 
 Under weak perspective all three leave every depth as it was (a mirrored picture only swaps left and right), which is
-why they are allowed on samples with 3D truth (method, "Training schedule").
+why they are allowed on samples with 3D truth (method, "Training schedule"). Rendered people are seen in true
+perspective, so for them depth and picture agree only as well as weak perspective describes the camera (about 16 mm).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class AugmentConfig:
         gain: each colour channel is multiplied by 1 - gain .. 1 + gain.
         contrast: contrast is multiplied by 1 - contrast .. 1 + contrast.
         blur_probability: how often a small Gaussian blur is applied.
-        cutout_probability: how often a grey rectangle hides a part.
+        cutout_probability: how often a rectangle of one colour hides a part.
         grey_probability: how often all colour is taken away.
     """
 

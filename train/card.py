@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core import checkpoint, skeleton
 from core.errors import UserError
+from core.export import write_atomically
 
 _DATASET_TITLES = {
     "lsp": "LSP-Extended photos held out from training",
@@ -36,16 +38,16 @@ def write(path: Path, figure_files: list[Path]) -> Path:
     for file in figure_files:
         try:
             figures = json.loads(file.read_text(encoding="utf-8"))
-            if figures["checkpoint"]["name"] != info.name:
-                raise UserError(f"{file} was measured on {figures['checkpoint']['name']}", f"measure {info.name}")
+            measured = figures["checkpoint"]
+            if measured["weights_sha256"] != info.metadata["weights_sha256"]:
+                raise UserError(f"{file} was measured on other weights ({measured['name']})", f"measure {info.name}")
             del figures["schema"], figures["checkpoint"]
             stored[figures.pop("dataset")] = figures
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise UserError(f"{file} holds no figures", "write it with `bonesight evaluate --json`") from error
+    render(replace(info, metadata={**info.metadata, "figures": stored}))  # what cannot be told is not stored either
     checkpoint.edit_metadata(path, {"figures": stored})
-    card = path.with_suffix(".md")
-    card.write_text(render(checkpoint.describe(path)), encoding="utf-8")
-    return card
+    return write_atomically(path.with_suffix(".md"), render(checkpoint.describe(path)).encode())
 
 
 def render(info: checkpoint.CheckpointInfo) -> str:
@@ -85,7 +87,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
             f"| {stage['name']} | {stage['iterations']} | {rate} | {100 * stage['depth_fraction']:.0f} % "
             f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
         )
-    if config["run"]["notes"]:
+    if config["run"].get("notes"):
         lines += ["", config["run"]["notes"]]
     lines += ["", "## Measured", ""]
     for dataset, figures in metadata.get("figures", {}).items():

@@ -13,15 +13,17 @@ import torch
 from core import geometry, skeleton
 from core.errors import UserError
 from core.network import PRESETS
+from core.predictor import choose_device
 from train import config as configuration
 from train.batches import BatchMaker, Maker, Planner
 from train.config import Config
 from train.datasets import lsp, rendered
-from train.datasets.crops import CropSet, cached
+from train.datasets.crops import CropSet, cached, file_hash
 from train.device_batches import DeviceBatchMaker
 from train.engine import Trainer, stored_config
 from train.validation import Validation
 
+INTERRUPTED = 130
 TERMS = {
     "lspet": "Leeds Sports Pose Extended photos (Flickr), research use; Johnson & Everingham, CVPR 2011.",
     "rendered": (
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and stored_config(out) != config:
         print(f"Note: the configuration differs from the one {out} was started with; the new one is used.")
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = "cpu" if choose_device(args.device) == "mps" else choose_device(args.device)
     photos, people, validation = _open_data(config, args.data, out)
     record = _record(config, photos, people)
     planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people)
@@ -62,11 +64,12 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         trainer.restore(trainer.last)
     elif config.run.start:
-        trainer.restore(Path(config.run.start))
+        trainer.start_from(Path(config.run.start))
     if trainer.run():
         print(f"Done: {trainer.save_checkpoint()}")
     else:
         print(f"Stopped at step {trainer.step}; go on with: bonesight train {args.config} --out {out} --resume")
+        return INTERRUPTED
     return 0
 
 
@@ -82,7 +85,7 @@ def _open_data(config: Config, data: Path, out: Path) -> tuple[CropSet | None, C
         folder = lsp.find(data / section.photos)
         photos = lsp.training_crops(folder, cache, section.held_out)
         names = lsp.read_split(folder, section.held_out)
-        key = {"set": "lspet", "only": names, "format": 1}
+        key = {"set": "lspet", "only": names, "labels": file_hash(folder / "joints.mat"), "format": 2}
         validation = Validation(cached(key, len(names), lsp.samples(folder, names), cache, "lspet-held-out"))
     if section.rendered and CropSet.is_there(data / section.rendered):
         people = CropSet.open(data / section.rendered)
@@ -102,5 +105,5 @@ def _record(config: Config, photos: CropSet | None, people: CropSet | None) -> d
         used["lspet"] = {"pictures": len(photos), "labels": "2D"}
     if people is not None:
         used["rendered"] = {"pictures": len(people), "labels": "3D", "folder": Path(config.data.rendered).name}
-        bone_sum = float(np.median(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
+        bone_sum = float(np.mean(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
     return {"data": used, "terms": {name: TERMS[name] for name in used}, "bone_sum_mm": bone_sum}

@@ -146,6 +146,8 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path.name} is not a text file", "give a TOML file") from error
     except OSError as error:
         raise UserError(
             f"there is no configuration {path}", "give a TOML file such as resources/configs/compact.toml"
@@ -182,6 +184,14 @@ def _check(config: Config) -> None:
         raise UserError("optimiser.batch is below 2", "batch norm needs at least two samples")
     if any(stage.iterations < 1 for stage in config.stage):
         raise UserError("a stage has no iterations", "give each [[stage]] at least one")
+    shares = {f"stage.{index}.depth_fraction": stage.depth_fraction for index, stage in enumerate(config.stage)}
+    shares |= {f"augment.{name}": value for name, value in asdict(config.augment).items() if "probability" in name}
+    for name, value in shares.items():
+        if not 0.0 <= value <= 1.0:
+            raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
+    for name in ("log_every", "validate_every"):
+        if getattr(config.run, name) < 1:
+            raise UserError(f"run.{name} is below 1", "give a number of iterations")
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -216,6 +226,8 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
         return kind(**{key: _build(hints[key], value, f"{where}.{key}".lstrip(".")) for key, value in raw.items()})  # type: ignore[operator]
     origin, choices = get_origin(kind), get_args(kind)
     if origin is tuple:
+        if not isinstance(raw, list):
+            raise UserError(f"{where} is not a list of tables", f"write [[{where}]] for each of them")
         return tuple(_build(choices[0], item, where) for item in raw)
     if origin is Literal:
         if raw not in choices:

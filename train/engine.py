@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core import checkpoint, network
-from core.errors import UserError
+from core.errors import RunError, UserError
 from train import config as configuration
 from train.batches import Maker, prefetched
 from train.config import Config, Stage
@@ -122,11 +123,35 @@ class Trainer:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
             self._minutes = float(state["minutes"])
+            if state["format"] != STATE_FORMAT:
+                raise UserError(f"{path.name} was written by another version of Bonesight", "start anew")
         except FileNotFoundError as error:
-            raise UserError(f"there is no training state {path}", "start without --resume") from error
+            raise UserError(
+                f"there is no training state {path}", "start without --resume, or mend run.start"
+            ) from error
+        except UserError:
+            raise
         except Exception as error:
             # torch.load raises half a dozen unrelated types on damaged files.
             raise UserError(f"{path.name} is damaged or of another network", "use stage-*.pt or start anew") from error
+        if self.step > self.config.iterations:
+            raise UserError(
+                f"{path.name} is already at step {self.step} of {self.config.iterations}", "add iterations to a stage"
+            )
+
+    def start_from(self, path: Path) -> None:
+        """Begin with another run's weights and optimiser at the end of one of this configuration's stages.
+
+        Raises:
+            UserError: as ``restore``, or the state was not saved at the end of such a stage.
+        """
+        self.restore(path)
+        ends = list(accumulate(stage.iterations for stage in self.config.stage))
+        if self.step not in ends[:-1]:
+            raise UserError(
+                f"{path.name} was saved at step {self.step}, where no stage of this configuration ends",
+                "use the stages of the run it came from",
+            )
 
     def save_state(self, path: Path) -> None:
         """Write everything needed to go on exactly here, atomically."""
@@ -135,8 +160,16 @@ class Trainer:
             "average": self.average.state, "optimiser": self.optimiser.state_dict(),
         }  # fmt: skip
         partial = path.with_name(path.name + ".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        try:
+            torch.save(state, partial)
+            os.replace(partial, path)
+        except (OSError, RuntimeError) as error:
+            # torch reports a full disk as a RuntimeError of its zip writer.
+            partial.unlink(missing_ok=True)
+            raise RunError(
+                f"{path} could not be written ({str(error).splitlines()[0]})",
+                "free some space and go on with --resume from the last state saved",
+            ) from error
 
     def averaged_model(self) -> network.PoseNetwork:
         """Return a copy of the network with the averaged weights, in eval mode on the CPU."""
@@ -179,7 +212,7 @@ class Trainer:
                 bar.update()
                 last_of_stage = within + 1 == stage.iterations
                 validate = self.step % self.config.run.validate_every == 0 or last_of_stage
-                if self.step % self.config.run.log_every == 0 or last_of_stage:
+                if self.step % self.config.run.log_every == 0 or validate or last_of_stage:
                     row = {
                         "step": self.step,
                         "stage": stage.name,
@@ -215,17 +248,24 @@ class Trainer:
         value = float(loss.detach())
         if not math.isfinite(value):
             torch.save({"images": images, "targets": vars(targets)}, self.out / f"not-finite-{self.step}.pt")
-            raise UserError(
-                f"the loss became {value} at step {self.step}",
-                "lower the rate and go on with --resume from the last saved state; the batch lies beside it",
-            )
+            raise self._diverged("loss", value)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.optimiser.clip_norm > 0:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.clip_norm)
+        limit = self.config.optimiser.clip_norm or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+        if not math.isfinite(norm):
+            # A finite loss can still have such a gradient, and one step with it spoils every weight.
+            torch.save({"images": images, "targets": vars(targets)}, self.out / f"not-finite-{self.step}.pt")
+            raise self._diverged("gradient", norm)
         self.optimiser.step()
         self.average.update(self.model, self.step)
         return {"loss": value, **{name: float(term) for name, term in terms.items()}}
+
+    def _diverged(self, what: str, value: float) -> RunError:
+        return RunError(
+            f"the {what} became {value} at step {self.step}",
+            "lower the rate and go on with --resume from the last saved state; the batch lies beside it",
+        )
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -275,7 +315,8 @@ class _Log:
         kept: list[dict[str, str]] = []
         if path.exists():
             with path.open(newline="", encoding="utf-8") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+                rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
+            kept = [{name: row.get(name) or "" for name in LOG_FIELDS} for row in rows if int(row["step"]) <= step]
         self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, LOG_FIELDS)
         self._writer.writeheader()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import math
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from core import checkpoint, skeleton
 from core.errors import UserError
+from core.export import write_atomically
 from core.predictor import BATCH, Predictor
 from train import metrics
 from train.datasets import lsp, rendered
@@ -51,17 +52,16 @@ def run(args: argparse.Namespace) -> int:
         "dataset": args.dataset,
         "protocol": "boxes from the labels: extent of the joints x 1.25, square"
         + ("" if args.no_flip else "; mirror averaging"),
-        "checkpoint": checkpoint.summary(loaded.info),
+        "checkpoint": {
+            **checkpoint.summary(loaded.info),
+            "weights_sha256": loaded.info.metadata.get("weights_sha256"),
+        },
         **(lsp_figures(found) if args.dataset == "lsp" else rendered_figures(found)),
     }
     print_figures(figures)
     if args.json is not None:
-        partial = args.json.with_name(args.json.name + ".partial")
-        try:
-            partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, args.json)
-        except OSError as error:
-            raise UserError(f"{args.json} cannot be written ({error.strerror})", "choose another place") from error
+        text = json.dumps(_without_nan(figures), indent=1, allow_nan=False)
+        write_atomically(args.json, (text + "\n").encode())
     return 0
 
 
@@ -166,6 +166,15 @@ def rendered_figures(found: Collected) -> dict[str, Any]:
         "left_right_swap_percent": metrics.swap_percent(found.predicted_px, found.truth_px, found.annotated, torso),
         "mean_confidence": float(found.confidence.mean()),
     }
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace numbers that do not exist (no person with a torso, say) by None: JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _by_joint(values: FloatArray) -> dict[str, float | None]:

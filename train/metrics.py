@@ -46,7 +46,8 @@ def pck(
 
 def limb_mean(per_joint: FloatArray) -> float:
     """Return the mean over the 12 limb joints."""
-    return float(np.nanmean(per_joint[list(skeleton.LIMB_JOINTS)]))
+    limbs = per_joint[list(skeleton.LIMB_JOINTS)]
+    return float(np.nanmean(limbs)) if np.isfinite(limbs).any() else float("nan")
 
 
 def root_aligned(joints_mm: FloatArray) -> FloatArray:

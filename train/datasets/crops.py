@@ -103,17 +103,18 @@ class CropSet:
             raise UserError(f"{folder} holds no decoded crops", "delete the folder: they are made anew") from error
         return cls(images[: len(arrays["annotated"])], **arrays)
 
-    @property
-    def has_depth(self) -> bool:
-        """Whether every sample has 3D truth."""
-        return len(self) > 0 and bool(np.isfinite(self.joints_mm).all())
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, for keys that must change with its contents."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache: Path, label: str) -> CropSet:
     """Build a crop set, or map the one an earlier run built from the same data.
 
     Args:
-        key: everything the crops depend on (source, files' sizes and times, split).
+        key: everything the crops depend on: the set, the contents of its labels, the split.
         count: an upper bound of the number of samples.
         samples: read only when the set is not there yet.
         cache: folder for decoded crops.
@@ -124,10 +125,13 @@ def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache:
     if not CropSet.is_there(folder):
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
         partial.mkdir(parents=True, exist_ok=True)
-        _write(partial, count, samples, label)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
+        try:
+            _write(partial, count, samples, label)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return CropSet.open(folder)
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from core.crop import box_around
 from core.errors import UserError
 from core.skeleton import JOINT_COUNT
-from train.datasets.crops import CropSet, Sample, cached
+from train.datasets.crops import CropSet, Sample, cached, file_hash
 from train.datasets.reading import GET_AGAIN, Inventory, OnBad, Problems, matlab, picture_or_problem
 
 Kind = Literal["lsp", "lspet"]
@@ -160,9 +160,9 @@ def training_crops(data: Path, cache: Path, held_out: str = "val.txt", on_bad: O
         problems.add("the picture is missing", name, GET[kind(folder)])
     problems.tell()
     names = [name for name in sorted(known) if name not in kept and name not in set(absent)]
-    stat = (folder / "joints.mat").stat()
-    key = {"set": kind(folder), "names": len(names), "size": stat.st_size, "held_out": sorted(kept)}
-    return cached({**key, "format": 1}, len(names), samples(data, names, on_bad), cache, kind(folder))
+    digest = file_hash(folder / "joints.mat")
+    key = {"set": kind(folder), "names": len(names), "labels": digest, "held_out": sorted(kept)}
+    return cached({**key, "format": 2}, len(names), samples(data, names, on_bad), cache, kind(folder))
 
 
 def inventory(data: Path, only: Kind | None = None) -> Inventory:

@@ -61,5 +61,8 @@ def training_crops(folder: Path, cache: Path) -> CropSet:
     for path in files:
         with np.load(path) as shard:
             count += len(shard["joints_px"])
-    key = {"set": "rendered", "files": [(path.name, path.stat().st_size) for path in files], "format": 1}
+    key: dict[str, object] = {
+        "set": "rendered",
+        "files": [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files],
+    }
     return cached(key, count, samples(folder), cache, f"rendered-{folder.name}")
