@@ -22,8 +22,8 @@ SETTLED = 0.85
 """Overlap (intersection over union) of two successive boxes at which the search stops."""
 
 
-MOST_STEPS = 120
-"""Steps of a window along one side at most: a strip over 60 times as long as it is high is searched with gaps."""
+MOST_STEPS = 60
+"""Steps of a window along one side at most: a strip over 30 times as long as it is high is searched with gaps."""
 SMALLEST_PX = 24.0
 """No box is smaller than this."""
 

@@ -137,8 +137,13 @@ def test_wrong_words_end_with_code_2(words: tuple[str, ...], capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[1, 2]", '{"a.jpg": [1, 2]}', '{"a.jpg": "x"}', '{"a.jpg": [0, 0, -5, 5]}', None]
-)
+    "content",
+    [
+        "", "[1, 2]", '{"a.jpg": [1, 2]}', '{"a.jpg": "x"}', '{"a.jpg": [0, 0, -5, 5]}', '{"a.jpg": "1234"}',
+        '{"a.jpg": ["1", "2", "3", "4"]}', '{"a.jpg": [true, true, true, true]}', '{"a.jpg": {"1": 0, "2": 0}}',
+        f'{{"a.jpg": [0, 0, 5, 1{"0" * 400}]}}', "[" * 100_000, None,
+    ],
+)  # fmt: skip
 def test_a_bad_boxes_file_ends_with_code_2(
     content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +214,60 @@ def test_an_output_that_cannot_be_written_is_named_and_the_others_are_written(
     assert main.main(["predict", str(write_picture()), *words]) == 1
     assert "could not be written" in capsys.readouterr().err
     assert table.is_file()
+
+
+def test_figures_that_cannot_be_written_are_told_once_and_cost_no_pose(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocked, film, out = tmp_path / "file", tmp_path / "walk.mp4", tmp_path / "o.json"
+    blocked.touch()
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"mp4v"), 2, (120, 160))
+    for _ in range(5):
+        writer.write(np.ascontiguousarray(gradient(120, 160)[..., ::-1]))
+    writer.release()
+    words = ["--checkpoint", str(weights), "--no-flip", "--box", "0,0,120,160", "--json", str(out)]
+    assert main.main(["predict", str(film), *words, "--figure", str(blocked)]) == 1
+    document = json.loads(out.read_text())
+    assert len(document["poses"]) == 5 and document["failed"] == []
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and "could not be written" in lines[0] and lines[1] == "3 figures could not be written."
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_pose(
+    weights: Path,
+    tmp_path: Path,
+    write_picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from core import figure
+
+    monkeypatch.setattr(figure, "draw", lambda *words: 1 // 0)
+    out = tmp_path / "o.json"
+    words = ["--checkpoint", str(weights), "--no-flip", "--json", str(out), "--figure", str(tmp_path / "f")]
+    assert main.main(["predict", str(write_picture()), *words]) == 1
+    document = json.loads(out.read_text())
+    assert len(document["poses"]) == 1 and document["failed"] == []
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "could not be drawn" in lines[0]
+
+
+@pytest.mark.parametrize("word", ["--json", "--csv"])
+def test_an_output_that_is_an_input_is_refused_before_anything_is_done(
+    word: str, weights: Path, write_picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = write_picture()
+    before = picture.read_bytes()
+    assert main.main(["predict", str(picture), "--checkpoint", str(weights), word, str(picture)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and "person.jpg is a file that is read" in shown.err
+    assert picture.read_bytes() == before
+
+
+def test_one_file_for_two_outputs_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "poses")
+    assert main.main(["predict", "a.jpg", "--json", out, "--csv", out]) == 2
+    assert "--json and --csv are both" in capsys.readouterr().err
 
 
 def test_an_error_nobody_foresaw_in_one_input_does_not_cost_the_others(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -24,6 +27,7 @@ from conftest import ROOT, RunMain, gradient
 import main
 from core import skeleton
 from core.commands import bench, doctor
+from core.errors import RunError, UserError
 
 
 def predict(*words: str | Path) -> int:
@@ -55,7 +59,7 @@ def test_predict_prints_joints_and_bones_and_writes_every_file(
     assert content["poses"][0]["located_by"] == "search"
     assert content["checkpoint"]["name"] == "random"
     assert table.read_text().count("\n") == 17
-    assert (figures / "person.png").is_file()
+    assert (figures / "person-pose.png").is_file()
 
 
 def test_a_given_box_is_used_and_said(weights: Path, write_picture: Callable[..., Path], tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_video_gives_a_pose_per_frame_with_its_time(weights: Path, tmp_path: P
     items = document(out)["poses"]
     assert [item["frame"] for item in items] == list(range(7))
     assert items[5]["time_s"] == pytest.approx(1.0, abs=0.01)
-    assert sorted(path.name for path in figures.iterdir()) == ["walk-000000.png", "walk-000005.png"]
+    assert sorted(path.name for path in figures.iterdir()) == ["walk-000000-pose.png", "walk-000005-pose.png"]
 
 
 def test_figures_of_the_same_name_do_not_overwrite_each_other(
@@ -114,7 +118,70 @@ def test_figures_of_the_same_name_do_not_overwrite_each_other(
 ) -> None:
     pictures = [write_picture("a/x.jpg"), write_picture("b/x.jpg")]
     assert predict(*pictures, "--checkpoint", weights, "--figure", tmp_path / "f") == 0
-    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["x-2.png", "x.png"]
+    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["x-2-pose.png", "x-pose.png"]
+
+
+def test_figures_beside_the_pictures_leave_every_picture_as_it_was(
+    weights: Path, write_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    # The second is called what the first one's figure would be.
+    pictures = [write_picture("person.png"), write_picture("person-pose.png")]
+    before = [path.read_bytes() for path in pictures]
+    assert predict(tmp_path, "--checkpoint", weights, "--figure", tmp_path) == 0
+    assert [path.read_bytes() for path in pictures] == before
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["person-2-pose.png", "person-pose-pose.png", "person-pose.png", "person.png"]
+
+
+def test_a_figure_is_not_written_onto_a_picture_given_by_a_link(
+    weights: Path, write_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    real = write_picture("figures/person-pose.png")
+    picture, link = write_picture("person.png"), tmp_path / "other.png"
+    link.symlink_to(real)
+    before = real.read_bytes()
+    assert predict(picture, link, "--checkpoint", weights, "--figure", real.parent) == 0
+    assert real.read_bytes() == before
+
+
+def test_a_box_that_starts_left_of_the_picture_is_no_option(
+    weights: Path, write_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    for number, box in enumerate(("-10,0,100,150", "-.5,-3,100,150")):
+        out = tmp_path / f"{number}.json"
+        assert predict("--box", box, "--checkpoint", weights, "--json", out, "--", write_picture()) == 0
+        assert document(out)["poses"][0]["box_px"] == [float(part) for part in box.split(",")]
+
+
+def test_words_after_two_dashes_are_inputs(capsys: pytest.CaptureFixture[str], weights: Path) -> None:
+    assert predict("--checkpoint", weights, "--", "--box", "-1.jpg") == 1
+    shown = capsys.readouterr().err
+    assert "--box" in shown and "-1.jpg" in shown and "--box=" not in shown
+
+
+def test_in_a_video_the_tracked_box_does_not_collapse_onto_joints_that_fell_together(
+    monkeypatch: pytest.MonkeyPatch, pose: Any
+) -> None:
+    from core import media
+    from core.commands import predict as command
+
+    fallen = np.full_like(pose.joints_px, 100.0)
+    given: list[Any] = []
+
+    class Watched:
+        def predict(self, image: Any, box: Any, height_mm: Any) -> Any:
+            given.append(box)
+            box_px = (0.0, 0.0, 300.0, 300.0) if box is None else box
+            return replace(pose, joints_px=fallen, confidence=np.ones(16), box_px=box_px)
+
+    image = gradient(*pose.picture_size_px)
+    film = [media.Frame(image, Path("walk.mp4"), number, number / 25) for number in range(2)]
+    monkeypatch.setattr(media, "frames", lambda path: iter(film))
+    args: Any = SimpleNamespace(box=None, height_mm=None)
+    watched: Any = Watched()
+    job = command.Job(args, watched, pose, {}, tables=False)
+    assert len(list(command._poses(job, Path("walk.mp4")))) == 2
+    assert given[0] is None and given[1][2] >= 100.0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -148,7 +215,7 @@ def test_without_a_display_the_job_is_done_without_the_window(
     monkeypatch.chdir(tmp_path)
     picture = write_picture()
     assert main.main([str(picture)]) == 0
-    assert (tmp_path / "out" / "person.png").is_file()
+    assert (tmp_path / "out" / "person-pose.png").is_file()
     assert document(tmp_path / "out" / "poses.json")["poses"][0]["input"] == str(picture)
 
 
@@ -158,6 +225,20 @@ def test_a_display_that_does_not_answer_is_none(monkeypatch: pytest.MonkeyPatch)
     for display in ("", "nonsense", ":7654", "127.0.0.1:59"):
         monkeypatch.setenv("DISPLAY", display)
         assert not main.has_display()
+
+
+def test_doctor_asks_whether_the_display_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("displays of Linux")
+    for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(doctor, "_try", lambda code, environment: doctor._Tried(True, "there"))
+    monkeypatch.setenv("DISPLAY", ":7654")
+    found = {finding.name: finding for finding in doctor.check_window()}["display"]
+    assert found.state == "note" and ":7654 does not answer" in found.text and "xvfb-run" in found.what_to_do
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    found = {finding.name: finding for finding in doctor.check_window()}["display"]
+    assert (found.state, found.text) == ("ok", "offscreen")
 
 
 def test_the_display_of_the_tests_answers() -> None:
@@ -202,6 +283,30 @@ def test_an_unexpected_error_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys
     assert "ZeroDivisionError" in error and len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("error", "code"), [(RunError, 1), (UserError, 2)])
+def test_work_that_failed_on_the_way_is_told_from_wrong_use(
+    error: type[UserError], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(args: object) -> int:
+        raise error("the disk is full", "make room")
+
+    monkeypatch.setattr(doctor, "run", fails)
+    assert main.main(["doctor"]) == code
+    assert capsys.readouterr().err == "bonesight: the disk is full: make room.\n"
+
+
+def test_the_code_of_a_command_that_was_stopped_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "run", lambda args: 130)
+    assert main.main(["doctor"]) == 130
+
+
+def test_core_names_no_module_of_training() -> None:
+    named = re.compile(r"""\btrain\.[a-z_]+|import +train\b|["']train["']""")
+    for path in (ROOT / "core").rglob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("network.train(", "")
+        assert not named.search(text), path
+
+
 def test_output_into_a_closed_pipe_is_no_error() -> None:
     line = f"'{sys.executable}' '{ROOT / 'main.py'}' --help | true; exit ${{PIPESTATUS[0]}}"
     for _ in range(3):
@@ -227,6 +332,15 @@ def test_doctor_says_what_to_do_about_a_library_that_is_missing(monkeypatch: pyt
     found = {finding.name: finding for finding in doctor.check_window()}
     if sys.platform.startswith("linux"):
         assert found["libraries of Qt and OpenGL"].what_to_do.endswith("apt-get install -y libxcb-icccm4")
+
+
+def test_doctor_and_the_installer_read_one_list_of_libraries() -> None:
+    script = ROOT / ".ci" / "system-libraries"
+    reading = next(line for line in script.read_text().splitlines() if line.startswith("packages=$("))
+    done = subprocess.run(
+        ["sh", "-c", f'{reading}; echo "$packages"', str(script)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == list(doctor.qt_libraries().values()) and len(doctor.qt_libraries()) > 5
 
 
 def test_doctor_outlives_a_check_that_falls_over(
@@ -269,7 +383,8 @@ def test_the_wheel_holds_the_program_its_resources_and_its_command(tmp_path: Pat
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
         entry = wheel.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
-    assert {"main.py", "app/window.py", "core/skeleton.py", "train/command.py", "resources/poses.schema.json"} <= names
+    assert {"main.py", "app/window.py", "core/skeleton.py", "train/command.py"} <= names
+    assert {"resources/poses.schema.json", "resources/system-libraries.txt"} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
     assert "bonesight = main:console" in entry
 
