@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -92,17 +93,49 @@ def read_boxes(path: Path) -> dict[str, Box]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"the boxes file {path} cannot be read ({error.strerror})", "check its name") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"the boxes file {path} is not JSON", example) from error
     if not isinstance(content, dict):
         raise UserError(f"the boxes file {path} does not map file names to boxes", example)
     boxes: dict[str, Box] = {}
     for name, value in content.items():
         try:
-            boxes[str(name)] = parse_box(",".join(str(float(part)) for part in value))
-        except (TypeError, ValueError, argparse.ArgumentTypeError) as error:
-            raise UserError(f"the box of {name} in {path} is not [x, y, w, h] with an area", example) from error
+            if not isinstance(value, list) or not all(type(part) in (int, float) for part in value):
+                raise ValueError(value)
+            boxes[name] = parse_box(",".join(str(float(part)) for part in value))
+        except (ValueError, OverflowError, argparse.ArgumentTypeError) as error:
+            raise UserError(
+                f"the box of {name} in {path} is not a list of four numbers [x, y, w, h] with an area", example
+            ) from error
     return boxes
+
+
+FileKey = tuple[int, int]
+
+
+def file_key(path: Path) -> FileKey | None:
+    """Return what is the same for every name of one file (links, upper and lower case), None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def protect(args: argparse.Namespace, files: Iterable[Path]) -> frozenset[FileKey]:
+    """Return the keys of all files that are read, which nothing may be written onto.
+
+    Raises:
+        UserError: an output was named that is read as well, or two outputs are one file.
+    """
+    read = [*files, Path(args.checkpoint), *([args.boxes] if args.boxes is not None else [])]
+    keys = frozenset(key for path in read if (key := file_key(path)) is not None)
+    for word, path in (("--json", args.json), ("--csv", args.csv)):
+        if path is not None and file_key(path) in keys:
+            raise UserError(f"{word} {path} is a file that is read", "give the output a name of its own")
+    if args.json is not None and args.csv is not None and args.json.resolve() == args.csv.resolve():
+        raise UserError(f"--json and --csv are both {args.json}", "give each a name of its own")
+    return keys
 
 
 @dataclass
@@ -114,9 +147,11 @@ class Job:
     info: CheckpointInfo
     boxes: Mapping[str, Box]
     tables: bool
+    protected: frozenset[FileKey] = frozenset()
     entries: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     figures: set[Path] = field(default_factory=set)
+    undrawn: int = 0
 
     def fail(self, source: str | Path, error: UserError) -> None:
         """Name a failed input at once and remember it for the JSON."""
@@ -125,6 +160,12 @@ class Job:
         item = export.failure(source, error)
         self.failed.append(item)
         print(_line(item["input"], error), file=sys.stderr, flush=True)
+
+    def not_drawn(self, error: UserError) -> None:
+        """Count a figure that could not be written; the first one says why, for the others fail likewise."""
+        self.undrawn += 1
+        if self.undrawn == 1:
+            print(error, file=sys.stderr, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,10 +176,11 @@ def run(args: argparse.Namespace) -> int:
     from core.predictor import Predictor
 
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
+    files, unusable = media.expand_inputs(args.inputs)
+    protected = protect(args, files)
     loaded = checkpoint.load(args.checkpoint)
     predictor = Predictor(loaded, args.device, flip=not args.no_flip)
-    files, unusable = media.expand_inputs(args.inputs)
-    job = Job(args, predictor, loaded.info, boxes, tables=len(files) <= MOST_TABLES)
+    job = Job(args, predictor, loaded.info, boxes, tables=len(files) <= MOST_TABLES, protected=protected)
     for source, error in unusable:
         job.fail(source, error)
     code = 0
@@ -179,7 +221,15 @@ def _one(job: Job, path: Path) -> None:
         second = 0 if frame.time_s is None else int(frame.time_s)
         if job.args.figure is not None and second != drawn_second:
             drawn_second = second
-            _draw(job, frame, pose)
+            try:
+                _draw(job, frame, pose)
+            except UserError as error:
+                # The pose is found and goes into the files; only its figure is missing.
+                job.not_drawn(error)
+            except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
+                first = (str(error).splitlines() or [""])[0]
+                told = f"the figure of {frame.source.name} could not be drawn ({type(error).__name__}: {first})"
+                job.not_drawn(UserError(told, "report this file"))
 
 
 def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
@@ -196,19 +246,25 @@ def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
             if pose.mean_confidence < LOST_CONFIDENCE:
                 pose = job.predictor.predict(frame.image, None, height_mm)
         if frame.time_s is not None:
-            tracked = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px)
+            # Knowing the box before, the next one cannot collapse onto joints that fell together.
+            tracked = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px, pose.box_px)
         yield frame, pose
 
 
 def _draw(job: Job, frame: Frame, pose: Pose) -> None:
+    """Write one figure as ``NAME-pose.png``, never onto a file that is read.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     from core import figure
 
     stem = frame.source.stem if frame.time_s is None else f"{frame.source.stem}-{frame.index:06d}"
-    target: Path = job.args.figure / f"{stem}.png"
+    target: Path = job.args.figure / f"{stem}-pose.png"
     number = 2
-    while target in job.figures:
-        # Two folders may hold a picture of the same name.
-        target = job.args.figure / f"{stem}-{number}.png"
+    while target in job.figures or file_key(target) in job.protected:
+        # Two folders may hold a picture of the same name, or an input may itself be called NAME-pose.png.
+        target = job.args.figure / f"{stem}-{number}-pose.png"
         number += 1
     title = frame.source.name if frame.time_s is None else f"{frame.source.name}, {frame.time_s:.2f} s"
     figure.write_figure(target, frame.image, pose, title)
@@ -219,7 +275,7 @@ def _write(job: Job) -> int:
     """Write what was asked for, each file on its own; return how many could not be written."""
     from core import checkpoint, export
 
-    args, unwritten = job.args, 0
+    args, unwritten = job.args, job.undrawn
     told = checkpoint.summary(job.info)
     outputs: list[tuple[str, Path | None, Callable[[], Path]]] = [
         ("JSON", args.json, lambda: export.write_json(args.json, job.entries, told, job.failed)),
@@ -236,6 +292,8 @@ def _write(job: Job) -> int:
     if job.figures:
         names = sorted(job.figures)
         print(f"Figure: {names[0]}" if len(names) == 1 else f"Figures: {len(names)} in {args.figure}")
+    if job.undrawn > 1:
+        print(f"{job.undrawn} figures could not be written.", file=sys.stderr)
     if job.failed:
         print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
     return unwritten
