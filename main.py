@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from core.errors import UserError
+from core.errors import RunError, UserError
 
 # libgomp's threads spin while they wait, which starves every other process; it reads this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         return code
     except UserError as error:
         print(f"bonesight: {error}", file=sys.stderr)
-        return WRONG_USE
+        return FAILED if isinstance(error, RunError) else WRONG_USE
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return INTERRUPTED
@@ -103,7 +104,23 @@ def _command(word: str, words: list[str]) -> int:
         raise UserError(f"{word} needs the package {error.name}, which is not installed", extra) from error
     parser = argparse.ArgumentParser(prog=f"bonesight {word}", description=about, allow_abbrev=False)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(words)))
+    return int(module.run(parser.parse_args(_with_boxes_joined(words))))
+
+
+def _with_boxes_joined(words: Sequence[str]) -> list[str]:
+    """Join ``--box`` with a box that starts with a minus, which argparse would take for an option.
+
+    The boxes of people who are cut off at the left edge start there.
+    """
+    joined: list[str] = []
+    for number, word in enumerate(words):
+        if word == "--":
+            return [*joined, *words[number:]]
+        if joined and joined[-1] == "--box" and re.match(r"-[\d.]", word):
+            joined[-1] = f"--box={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _help() -> str:
