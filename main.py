@@ -6,14 +6,17 @@ import argparse
 import importlib
 import os
 import re
-import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from core.commands.display import has_display
 from core.errors import RunError, UserError
+
+if TYPE_CHECKING:
+    from train.datasets.catalogue import Line
 
 # libgomp's threads spin while they wait, which starves every other process; it reads this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -28,6 +31,16 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("core.commands.doctor", "what works on this machine, and how to mend what does not"),
 }
 """Word -> (module with ``add_arguments`` and ``run``, help). Modules are imported only when their word is used."""
+
+
+def _check_sets(folder: Path) -> Iterable[Line]:
+    from train.datasets import catalogue
+
+    return catalogue.check(folder)
+
+
+HANDED_IN: Final[dict[str, dict[str, Callable[[Path], Iterable[Line]]]]] = {"doctor": {"check_sets": _check_sets}}
+"""Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 OUT: Final = Path("out")
@@ -104,6 +117,7 @@ def _command(word: str, words: list[str]) -> int:
         raise UserError(f"{word} needs the package {error.name}, which is not installed", extra) from error
     parser = argparse.ArgumentParser(prog=f"bonesight {word}", description=about, allow_abbrev=False)
     module.add_arguments(parser)
+    parser.set_defaults(**HANDED_IN.get(word, {}))
     return int(module.run(parser.parse_args(_with_boxes_joined(words))))
 
 
@@ -156,42 +170,6 @@ def _open(source: str | None) -> int:
             # Qt's own libraries are there after installation; the system's may not be.
             why = f"the window cannot open ({error}); `bonesight doctor` tells how to mend that"
     return _without_window(source, why)
-
-
-def has_display() -> bool:
-    """Tell whether a window can be shown. Qt ends the process when it cannot, so this must be known before."""
-    if not sys.platform.startswith(("linux", "freebsd")):
-        return True
-    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal", "vnc", "eglfs", "linuxfb"):
-        return True
-    if os.environ.get("WAYLAND_DISPLAY"):
-        return True
-    return _x_answers(os.environ.get("DISPLAY", ""))
-
-
-def _x_answers(display: str) -> bool:
-    """Tell whether an X server listens where DISPLAY points."""
-    host, colon, rest = display.rpartition(":")
-    number = rest.split(".")[0]
-    if not colon or not number.isdecimal():
-        return False
-    name = f"/tmp/.X11-unix/X{number}"
-    targets: list[tuple[socket.AddressFamily, str | tuple[str, int]]]
-    if host in ("", "unix"):
-        targets = [(socket.AF_UNIX, name), (socket.AF_UNIX, "\0" + name)]
-    elif "/" in host:
-        return True  # a socket's path, as on some systems: leave it to Qt
-    else:
-        targets = [(socket.AF_INET, (host, 6000 + int(number)))]
-    for family, address in targets:
-        with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(2.0)
-            try:
-                connection.connect(address)
-            except OSError:
-                continue
-            return True
-    return False
 
 
 def _without_window(source: str | None, why: str) -> int:

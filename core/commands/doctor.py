@@ -7,38 +7,27 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import ctypes.util
-import importlib
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal, Protocol
 
+from core.commands import display
 from core.errors import UserError
 
 State = Literal["ok", "note", "fault"]
-
-QT_LIBRARIES: Final = {
-    "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libglib-2.0.so.0": "libglib2.0-0",
-    "libfontconfig.so.1": "libfontconfig1", "libdbus-1.so.3": "libdbus-1-3", "libxkbcommon.so.0": "libxkbcommon0",
-    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0", "libxcb-cursor.so.0": "libxcb-cursor0",
-    "libxcb-icccm.so.4": "libxcb-icccm4", "libxcb-keysyms.so.1": "libxcb-keysyms1",
-    "libxcb-shape.so.0": "libxcb-shape0",
-}  # fmt: skip
-"""What Qt and OpenGL load on Linux with X: shared library -> Debian package."""
 
 _QT = "from PySide6.QtWidgets import QApplication; import PySide6; QApplication([]); print(PySide6.__version__)"
 _EGL = (
     "import moderngl; c = moderngl.create_standalone_context(backend='egl'); print(c.info['GL_RENDERER']); c.release()"
 )
-_CATALOGUE: Final = "train.datasets.catalogue"
-"""Knows the data sets; called by its name, for core does not import training."""
 _REINSTALL = "run make setup, or pip install . again"
 
 
@@ -59,18 +48,41 @@ class Finding:
     what_to_do: str = ""
 
 
+class Line(Protocol):
+    """One line about a data set, from whoever knows the sets."""
+
+    @property
+    def state(self) -> State: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def what_to_do(self) -> str: ...  # noqa: D102
+
+
+CheckSets = Callable[[Path], Iterable[Line]]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--data", type=Path, metavar="DIR", help="also say which data sets this folder holds")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per check; returns 0, or 1 if something the program needs does not work."""
+    """Print one line per check; returns 0, or 1 if something the program needs does not work.
+
+    ``args.check_sets``, a ``CheckSets``, is handed in by the entry: this package does not know the data sets.
+    """
+
+    def check_data_sets() -> Iterator[Finding]:
+        return check_data(args.data, args.check_sets)
+
     checks: list[Callable[[], Iterator[Finding]]] = [
         check_python, check_torch, check_opencv, check_window, check_render, check_folders, check_checkpoints,
     ]  # fmt: skip
     if args.data is not None:
-        checks.append(lambda: check_data(args.data))
+        checks.append(check_data_sets)
     faults = 0
     for check in checks:
         try:
@@ -131,14 +143,28 @@ def check_window() -> Iterator[Finding]:
     yield Finding("ok" if qt.works else "fault", "Qt", qt.text, "" if qt.works else _REINSTALL)
     if not sys.platform.startswith("linux"):
         return
-    missing = [package for library, package in QT_LIBRARIES.items() if not _loads(library)]
+    missing = [package for library, package in qt_libraries().items() if not _loads(library)]
     found = "missing: " + " ".join(missing) if missing else "all there"
     mend = f"for the window: sudo apt-get install -y {' '.join(missing)}" if missing else ""
     yield Finding("note" if missing else "ok", "libraries of Qt and OpenGL", found, mend)
-    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
-    yield Finding(
-        "ok" if display else "note", "display", display or "none",
-        "" if display else "the commands work without one; for the window use a desktop, ssh -X, or xvfb-run",
+    yield _display()
+
+
+def qt_libraries() -> dict[str, str]:
+    """Return what Qt and OpenGL load on Linux with X: shared library -> Debian package."""
+    text = (resources.files("resources") / "system-libraries.txt").read_text(encoding="utf-8")
+    pairs = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return dict(pairs)
+
+
+def _display() -> Finding:
+    answering = display.answering()
+    if answering is not None:
+        return Finding("ok", "display", answering)
+    silent = os.environ.get("DISPLAY")
+    return Finding(
+        "note", "display", f"{silent} does not answer" if silent else "none",
+        "the commands work without one; for the window use a desktop, ssh -X, or xvfb-run",
     )  # fmt: skip
 
 
@@ -178,12 +204,12 @@ def check_checkpoints() -> Iterator[Finding]:
             yield Finding("fault", f"checkpoint {path.stem}", error.what, error.what_to_do)
 
 
-def check_data(folder: Path) -> Iterator[Finding]:
+def check_data(folder: Path, check_sets: CheckSets) -> Iterator[Finding]:
     """Say which data sets a folder holds and what each lacks."""
     if not folder.is_dir():
         yield Finding("fault", "data", f"{folder} is not a folder", "give the folder that holds lspet and the like")
         return
-    for line in importlib.import_module(_CATALOGUE).check(folder):
+    for line in check_sets(folder):
         yield Finding(line.state, line.name, line.text, line.what_to_do)
     poses = next((place for place in (folder / "mocap_poses.npz", folder) if place.is_file()), None)
     if poses is None:
