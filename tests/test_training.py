@@ -265,6 +265,19 @@ def test_six_steps_equal_three_a_stop_and_three(tmp_path: Path) -> None:
     assert set(loaded.info.metadata["data"]) == {"lspet", "rendered"} == set(loaded.info.metadata["terms"])
 
 
+def test_slices_of_a_training_add_up_to_the_whole(tmp_path: Path) -> None:
+    settings, slices = tiny_config(), 0
+    while True:
+        run = trainer(tmp_path, settings)
+        if slices:
+            run.restore(run.last)
+        slices += 1
+        if run.run(stop_after_minutes=0.0):
+            break
+        assert run.step == slices
+    assert slices == 6 and run.step == 6
+
+
 def test_stage_three_twins_start_from_the_same_stage_two(tmp_path: Path) -> None:
     settings = tiny_config()
     trainer(tmp_path / "run", settings).run()

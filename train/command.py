@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=None, help="run folder (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last saved state")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a configuration key")
+    parser.add_argument(
+        "--stop-after", type=float, default=math.inf, metavar="MINUTES", help="save and stop then; go on with --resume"
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
 
 
@@ -65,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
         trainer.restore(trainer.last)
     elif config.run.start:
         trainer.start_from(Path(config.run.start))
-    if trainer.run():
+    if trainer.run(args.stop_after):
         print(f"Done: {trainer.save_checkpoint()}")
     else:
         print(f"Stopped at step {trainer.step}; go on with: bonesight train {args.config} --out {out} --resume")
-        return INTERRUPTED
+        return 0 if args.stop_after < math.inf else INTERRUPTED
     return 0
 
 

@@ -192,8 +192,13 @@ class Trainer:
         checkpoint.save(path, self.averaged_model(), geometry_loss=stage.weights.geometry > 0, record=record)
         return path
 
-    def run(self) -> bool:
-        """Train to the last step, or until interrupted; returns whether the last step was reached."""
+    def run(self, stop_after_minutes: float = math.inf) -> bool:
+        """Train to the last step, or until interrupted or out of time; returns whether the last step was reached.
+
+        Args:
+            stop_after_minutes: a slice of a longer training: save and stop at the first step past this time.
+        """
+        began_run = time.monotonic()
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1), encoding="utf-8")
         self.model.train()
@@ -226,6 +231,7 @@ class Trainer:
                     bar.set_postfix({key: f"{row[key]:.3g}" for key in ("loss", "pck") if key in row})
                 if last_of_stage:
                     self.save_state(self.out / f"stage-{stage.name}.pt")
+                self._interrupted |= time.monotonic() - began_run > 60 * stop_after_minutes
                 if last_of_stage or self._interrupted or time.monotonic() - saved > 60 * self.config.run.save_minutes:
                     self.save_state(self.last)
                     self.save_checkpoint()
