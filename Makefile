@@ -33,13 +33,13 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.ready-to-run: pyproject.toml constraints.txt .ci/system-libraries | $(BIN)/python
+$(VENV)/.ready-to-run: pyproject.toml constraints.txt .ci/system-libraries resources/system-libraries.txt | $(BIN)/python
 	@PYTHON=$(PYTHON) .ci/system-libraries run
 	@echo "Installing the tested versions (this takes some minutes the first time)"
 	@$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/.ready-to-test: pyproject.toml constraints.txt .ci/system-libraries | $(BIN)/python
+$(VENV)/.ready-to-test: pyproject.toml constraints.txt .ci/system-libraries resources/system-libraries.txt | $(BIN)/python
 	@PYTHON=$(PYTHON) .ci/system-libraries test
 	@echo "Installing the tested versions (this takes some minutes the first time)"
 	@$(PIP) install --editable '.[render,dev]'

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from core import skeleton
-from core.errors import UserError
+from core.errors import RunError, UserError
 from core.pose import Pose
 
 SCHEMA: Final = "bonesight.poses/1"
@@ -68,7 +68,7 @@ def write_atomically(path: str | Path, data: bytes) -> Path:
         os.replace(partial, path)
         partial = None
     except OSError as error:
-        raise UserError(f"{path} could not be written ({error.strerror or error})", _ELSEWHERE) from error
+        raise RunError(f"{path} could not be written ({error.strerror or error})", _ELSEWHERE) from error
     finally:
         if partial is not None:
             Path(partial).unlink(missing_ok=True)
