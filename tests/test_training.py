@@ -382,6 +382,12 @@ def test_validation_of_a_perfect_reader_is_perfect() -> None:
 # -- configuration
 
 
+def test_a_checkpoint_does_not_tell_where_its_maker_keeps_things() -> None:
+    loaded = config.load(ROOT / "resources" / "configs" / "compact.toml", ["data.rendered=/home/ann/secret/train"])
+    told = loaded.to_publish()
+    assert told["data"]["rendered"] == "train" and told["data"]["cache"] == "" and "ann" not in str(told)
+
+
 def test_shipped_configurations_are_valid() -> None:
     paths = sorted((ROOT / "resources" / "configs").glob("*.toml"))
     assert paths

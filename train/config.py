@@ -124,6 +124,13 @@ class Config:
         plain["stage"] = list(plain["stage"])
         return plain
 
+    def to_publish(self) -> dict[str, Any]:
+        """Return ``to_dict`` for a checkpoint that goes to strangers: of paths only the last part is told."""
+        plain = self.to_dict()
+        for section, key in (("data", "photos"), ("data", "rendered"), ("data", "cache"), ("run", "start")):
+            plain[section][key] = Path(plain[section][key]).name
+        return plain
+
     def stage_at(self, step: int) -> tuple[int, Stage, int]:
         """Return the index, the stage and the step within it of a global step."""
         for index, stage in enumerate(self.stage):

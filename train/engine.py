@@ -188,7 +188,7 @@ class Trainer:
             "minutes": round(self._minutes, 1),
             "device": self.device,
         }
-        record = {**self._record, "training": training, "config": self.config.to_dict()}
+        record = {**self._record, "training": training, "config": self.config.to_publish()}
         checkpoint.save(path, self.averaged_model(), geometry_loss=stage.weights.geometry > 0, record=record)
         return path
 
