@@ -50,8 +50,8 @@ class Bone:
         length_mm: its length in millimetres.
         ratio: length over canonical length (1 for a body of canonical size and proportions).
         group: the geometry loss's group, or None for torso and head.
-        deviation_percent: how far ``ratio`` is from the mean ratio of its group (of all grouped bones for torso
-            and head), in percent of that mean.
+        deviation_percent: how far ``ratio`` is from the mean ratio of its group, in percent of that mean; for torso
+            and head, from what is usual beside the mean of all groups.
         left_right_percent: right minus left over their mean, in percent, None for centre bones.
         verdict: plausible, doubtful or implausible.
     """

@@ -128,11 +128,24 @@ def test_loss_sees_the_2d_evidence() -> None:
 
 
 def test_report_of_a_canonical_skeleton_finds_nothing() -> None:
-    report = geometry.report(canonical_skeleton(1.07))
-    assert [bone.verdict for bone in report.bones] == ["plausible"] * 14
+    joints = canonical_skeleton(1.07)
+    report = geometry.report(joints)
+    assert [bone.verdict for bone in report.bones if bone.group] == ["plausible"] * 12
     assert report.loss == pytest.approx(0.0, abs=1e-12)
     assert all(bone.ratio == pytest.approx(1.07) for bone in report.bones)
     assert report.sentence() == "Left and right bones agree within 10 %."
+
+
+def test_torso_and_head_are_judged_by_what_is_usual_between_our_joints() -> None:
+    joints = canonical_skeleton()
+    pelvis, neck, head = (joints[skeleton.JOINT_INDEX[name]].copy() for name in ("pelvis", "upper_neck", "head_top"))
+    joints[8:] += (geometry.USUAL_UNGROUPED["torso"] - 1.0) * (neck - pelvis)
+    joints[9] += (geometry.USUAL_UNGROUPED["head"] - 1.0) * (head - neck)
+    bones = {bone.name: bone for bone in geometry.report(joints).bones}
+    for name in ("torso", "head"):
+        assert bones[name].ratio == pytest.approx(geometry.USUAL_UNGROUPED[name])
+        assert bones[name].deviation_percent == pytest.approx(0.0, abs=1e-9)
+        assert bones[name].verdict == "plausible"
 
 
 def test_report_names_the_stretched_forearm() -> None:
