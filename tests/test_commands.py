@@ -190,12 +190,22 @@ def test_ctrl_c_ends_with_one_line_and_keeps_what_is_done(
 ) -> None:
     picture, out = write_picture(), tmp_path / "o.json"
     words = [sys.executable, str(ROOT / "main.py"), "predict", *[str(picture)] * 2000, "--checkpoint", str(weights)]
-    process = subprocess.Popen([*words, "--json", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for _ in range(3):
-        process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    with subprocess.Popen(
+        [*words, "--json", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job runner may have started us with Ctrl+C ignored, and a child inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert error.startswith("Stopped") and len(error.splitlines()) == 1
     assert 1 <= len(document(out)["poses"]) < 2000
