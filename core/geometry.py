@@ -46,10 +46,8 @@ def report(joints_mm: FloatArray) -> GeometryReport:
     left_right = _left_right_percent(lengths_mm)
     bones = []
     for index, definition in enumerate(skeleton.BONES):
-        if definition.group is None:
-            mean = overall * USUAL_UNGROUPED[definition.name]
-        else:
-            mean = reference[definition.group]
+        group = definition.group
+        mean = overall * USUAL_UNGROUPED[definition.name] if group is None else reference[group]
         deviation = 100.0 * (ratios[index] / mean - 1.0) if mean > 0 else 0.0
         bones.append(
             Bone(
