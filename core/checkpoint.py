@@ -91,6 +91,10 @@ def save(
         "weights_sha256": weights_sha256(tensors),
         **record,
     }
+    _write(path, tensors, metadata)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
     os.replace(partial, path)
@@ -111,9 +115,7 @@ def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
     path = loaded.info.path
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"bonesight": json.dumps({**loaded.info.metadata, **changes})})
-    os.replace(partial, path)
+    _write(path, tensors, {**loaded.info.metadata, **changes})
 
 
 def bundled_folder() -> Path:

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.resume and stored_config(out) != config:
         print(f"Note: the configuration differs from the one {out} was started with; the new one is used.")
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
-    device = "cpu" if choose_device(args.device) == "mps" else choose_device(args.device)
+    device = choose_device(args.device).replace("mps", "cpu")
     photos, people, validation = _open_data(config, args.data, out)
     record = _record(config, photos, people)
     planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people)

@@ -119,30 +119,14 @@ def collect(predictor: Predictor, samples: Iterable[Sample]) -> Collected:
 def lsp_figures(found: Collected) -> dict[str, Any]:
     """LSP protocol: PCK at 0.2 of the torso (left shoulder to right hip), person-centric."""
     torso = metrics.torso_px(found.truth_px, found.annotated)
-    per_joint = metrics.pck(found.predicted_px, found.truth_px, found.annotated, torso, 0.2)
-    asymmetry = metrics.limb_asymmetry_percent(found.predicted_mm)
-    return {
-        "persons": len(found),
-        "persons_without_torso": int(np.isnan(torso).sum()),
-        "pck_0.2_torso": {
-            "limb_joints_mean": metrics.limb_mean(per_joint),
-            "limb_joints_mean_95_percent": _interval(found, torso),
-            "per_joint": _by_joint(per_joint),
-        },
-        "left_right_asymmetry_percent": {**asymmetry, "mean": float(np.mean(list(asymmetry.values())))},
-        "pair_collapse_percent": metrics.pair_collapse_percent(
-            found.predicted_px, found.truth_px, found.annotated, torso
-        ),
-        "left_right_swap_percent": metrics.swap_percent(found.predicted_px, found.truth_px, found.annotated, torso),
-        "mean_confidence": float(found.confidence.mean()),
-    }
+    figures = _figures_2d(found, torso)
+    figures["pck_0.2_torso"]["limb_joints_mean_95_percent"] = _interval(found, torso)
+    return {**figures, "persons_without_torso": int(np.isnan(torso).sum())}
 
 
 def rendered_figures(found: Collected) -> dict[str, Any]:
     """2D and 3D figures on rendered people, in all and by scene."""
     torso = metrics.torso_px(found.truth_px, found.annotated)
-    per_joint = metrics.pck(found.predicted_px, found.truth_px, found.annotated, torso, 0.2)
-    asymmetry = metrics.limb_asymmetry_percent(found.predicted_mm)
     scenes = {"all": np.ones(len(found), bool), **{str(s): found.scenes == s for s in np.unique(found.scenes)}}
     three_d = {}
     for scene, chosen in scenes.items():
@@ -155,15 +139,20 @@ def rendered_figures(found: Collected) -> dict[str, Any]:
             "pck_150_mm": metrics.pck_3d(predicted, truth),
             "auc_0_150_mm": metrics.auc_3d(predicted, truth),
         }
+    return {**_figures_2d(found, torso), "three_d": three_d}
+
+
+def _figures_2d(found: Collected, torso: FloatArray) -> dict[str, Any]:
+    """What is measured on every set: PCK, asymmetry of the lifted limbs, collapse, swaps, confidence."""
+    per_joint = metrics.pck(found.predicted_px, found.truth_px, found.annotated, torso, 0.2)
+    asymmetry = metrics.limb_asymmetry_percent(found.predicted_mm)
+    pairs = (found.predicted_px, found.truth_px, found.annotated, torso)
     return {
         "persons": len(found),
         "pck_0.2_torso": {"limb_joints_mean": metrics.limb_mean(per_joint), "per_joint": _by_joint(per_joint)},
-        "three_d": three_d,
         "left_right_asymmetry_percent": {**asymmetry, "mean": float(np.mean(list(asymmetry.values())))},
-        "pair_collapse_percent": metrics.pair_collapse_percent(
-            found.predicted_px, found.truth_px, found.annotated, torso
-        ),
-        "left_right_swap_percent": metrics.swap_percent(found.predicted_px, found.truth_px, found.annotated, torso),
+        "pair_collapse_percent": metrics.pair_collapse_percent(*pairs),
+        "left_right_swap_percent": metrics.swap_percent(*pairs),
         "mean_confidence": float(found.confidence.mean()),
     }
 

@@ -36,17 +36,10 @@ def pack(source: CropSet, name: str, out: Path, part_mb: float = PART_MB) -> lis
         end = start + len(streams)
         arrays: dict[str, Any] = {field: getattr(source, field)[start:end] for field in LABELS}
         path = out / f"{name}-{len(parts):05d}.part.npz"
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                jpeg=np.concatenate(streams),
-                offset=np.cumsum([0, *map(len, streams)], dtype=np.int64),
-                span=np.array([start, end, len(source)]),
-                **arrays,
-            )
-        os.replace(partial, path)
-        parts.append(path)
+        arrays["jpeg"] = np.concatenate(streams)
+        arrays["offset"] = np.cumsum([0, *map(len, streams)], dtype=np.int64)
+        arrays["span"] = np.array([start, end, len(source)])
+        parts.append(_save(path, arrays))
     return parts
 
 
@@ -100,6 +93,15 @@ def join(first: Path, to: Path) -> Path:
     return target
 
 
+def _save(path: Path, arrays: dict[str, Any]) -> Path:
+    """Write arrays whole or not at all; returns the path."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+    os.replace(partial, path)
+    return path
+
+
 def _batches(source: CropSet, most_bytes: float) -> Iterator[tuple[int, list[NDArray[np.uint8]]]]:
     streams: list[NDArray[np.uint8]] = []
     start = size = 0
@@ -142,11 +144,7 @@ def _unpack_one(path: Path, folder: Path) -> tuple[int, int]:
         with ThreadPoolExecutor() as pool:
             list(pool.map(decode, range(end - start)))
         images.flush()
-        partial = done.with_name(done.name + ".partial")
-        with partial.open("wb") as out:
-            labels: dict[str, Any] = {name: arrays[name] for name in LABELS}
-            np.savez(out, **labels)
-        os.replace(partial, done)
+        _save(done, {name: arrays[name] for name in LABELS})
     return _finish(folder, total), total
 
 
@@ -154,12 +152,8 @@ def _finish(folder: Path, total: int) -> int:
     """Write ``labels.npz`` when every part has come; returns how many samples are there."""
     pieces = [dict(np.load(piece)) for piece in sorted(folder.glob("labels-*.npz"))]
     there = sum(len(piece["annotated"]) for piece in pieces)
-    if there == total and not (folder / "labels.npz").exists():
-        partial = folder / "labels.npz.partial"
-        with partial.open("wb") as file:
-            whole: dict[str, Any] = {name: np.concatenate([piece[name] for piece in pieces]) for name in LABELS}
-            np.savez(file, **whole)
-        os.replace(partial, folder / "labels.npz")
+    if there == total and not CropSet.is_there(folder):
+        _save(folder / "labels.npz", {name: np.concatenate([piece[name] for piece in pieces]) for name in LABELS})
     return there
 
 
