@@ -1,4 +1,4 @@
-"""Mixed batches: photos with 2D labels and rendered people with 3D truth, each sample drawn and varied at random.
+"""Mixed batches: photos with 2D labels, rendered people with 3D truth, pictures of nobody; drawn and varied at random.
 
 Every random draw of step ``n`` comes from a generator seeded with (seed, n): resuming needs no saved generator state,
 and no two workers or steps can ever share numbers.
@@ -20,9 +20,11 @@ from torch import Tensor
 from core import crop, geometry
 from core.skeleton import JOINT_COUNT, MIRROR, ROOT
 from train import augment
-from train.config import Config
+from train.config import Config, Stage
 from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 from train.losses import Targets
+
+PHOTOS, RENDERED, EMPTY = range(3)
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class Plan:
     """Everything that was drawn for a batch, before any pixel is touched.
 
     Attributes:
-        has_depth: (B,) bool: drawn from the 3D set.
+        kind: (B,) which of ``Planner.sets`` each sample is drawn from: ``PHOTOS``, ``RENDERED`` or ``EMPTY``.
         index: (B,) sample within its set.
         views: how each stored crop is turned into the network's crop.
         colours: how its colours vary.
         targets: labels in the network's crop.
     """
 
-    has_depth: NDArray[np.bool_]
+    kind: NDArray[np.int64]
     index: NDArray[np.int64]
     views: list[augment.View]
     colours: list[augment.ColourChange]
@@ -83,13 +85,17 @@ class Planner:
         input_px: side of the network's crop.
         photos: crops with 2D labels, or None.
         rendered: crops with 3D truth, or None.
+        empty: crops without people, or None.
     """
 
-    def __init__(self, config: Config, input_px: int, photos: CropSet | None, rendered: CropSet | None) -> None:
+    def __init__(
+        self, config: Config, input_px: int, photos: CropSet | None, rendered: CropSet | None,
+        empty: CropSet | None = None,
+    ) -> None:  # fmt: skip
         self._config = config
         self.input_px = input_px
-        self.photos = photos
-        self.rendered = rendered
+        given = {PHOTOS: photos, RENDERED: rendered, EMPTY: empty}
+        self.sets = {kind: source for kind, source in given.items() if source is not None}
 
     def plan(self, step: int) -> Plan:
         """Draw the batch of a global step."""
@@ -99,28 +105,30 @@ class Planner:
         joints_norm = np.zeros((count, JOINT_COUNT, 2), np.float32)
         annotated = np.zeros((count, JOINT_COUNT), bool)
         depth_norm = np.zeros((count, JOINT_COUNT), np.float32)
-        has_depth = np.zeros(count, bool)
+        kind = np.zeros(count, np.int64)
         index = np.zeros(count, np.int64)
         views, colours = [], []
         for row in range(count):
-            wants_depth = bool(random.random() < stage.depth_fraction)
-            has_depth[row] = self.photos is None or (wants_depth and self.rendered is not None)
-            source = self.set_of(bool(has_depth[row]))
+            kind[row] = self._draw_kind(random, stage)
+            source = self.sets[int(kind[row])]
             index[row] = random.integers(len(source))
             view = augment.draw_view(random, self._config.augment, BOX_STORED, STORED_PX, self.input_px)
             joints_norm[row], annotated[row] = self._labels(source, int(index[row]), view)
-            if has_depth[row]:
+            if kind[row] == RENDERED:
                 depth_norm[row] = _depth(source, int(index[row]), view)
             views.append(view)
             colours.append(augment.draw_colour(random, self._config.augment))
-        targets = Targets(*(torch.from_numpy(array) for array in (joints_norm, annotated, depth_norm, has_depth)))
-        return Plan(has_depth, index, views, colours, targets)
+        # A photo's missing label says nothing; where the program made the picture it knows what is not in it.
+        absent = ~annotated & (kind != PHOTOS)[:, None]
+        arrays = (joints_norm, annotated, depth_norm, kind == RENDERED, absent)
+        return Plan(kind, index, views, colours, Targets(*(torch.from_numpy(array) for array in arrays)))
 
-    def set_of(self, has_depth: bool) -> CropSet:
-        """Return the set that samples with or without depth come from."""
-        source = self.rendered if has_depth else self.photos
-        assert source is not None
-        return source
+    def _draw_kind(self, random: np.random.Generator, stage: Stage) -> int:
+        # Always two numbers, so that a set more or less leaves the other draws as they were.
+        wants_empty, wants_depth = random.random(2) < (self._config.data.empty_share, stage.depth_fraction)
+        if wants_empty and EMPTY in self.sets:
+            return EMPTY
+        return RENDERED if RENDERED in self.sets and (wants_depth or PHOTOS not in self.sets) else PHOTOS
 
     def _labels(self, source: CropSet, index: int, view: augment.View) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         joints_stored = source.joints_stored[index].astype(np.float64)
@@ -148,7 +156,7 @@ class BatchMaker:
         plan, side = self._planner.plan(step), self._planner.input_px
         images = np.empty((len(plan.views), side, side, 3), np.uint8)
         for row, (view, change) in enumerate(zip(plan.views, plan.colours, strict=True)):
-            stored = self._planner.set_of(bool(plan.has_depth[row])).images[plan.index[row]]
+            stored = self._planner.sets[int(plan.kind[row])].images[plan.index[row]]
             images[row] = augment.apply_colour(change, crop.cut(stored, view.to_stored, side))
         return HostBatch(torch.from_numpy(images).permute(0, 3, 1, 2), plan.targets)
 

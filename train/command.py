@@ -18,7 +18,7 @@ from core.predictor import choose_device
 from train import config as configuration
 from train.batches import BatchMaker, Maker, Planner
 from train.config import Config
-from train.datasets import lsp, rendered
+from train.datasets import empty, lsp, rendered
 from train.datasets.crops import CropSet, cached, file_hash
 from train.device_batches import DeviceBatchMaker
 from train.engine import Trainer, stored_config
@@ -60,15 +60,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"Note: the configuration differs from the one {out} was started with; the new one is used.")
     torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
     device = choose_device(args.device).replace("mps", "cpu")
-    photos, people, validation = _open_data(config, args.data, out)
-    record = _record(config, photos, people)
-    planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people)
+    photos, people, nobody, validation = _open_data(config, args.data, out)
+    record = _record(config, photos, people, nobody)
+    planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people, nobody)
     batches: Maker = BatchMaker(planner) if device == "cpu" else DeviceBatchMaker(planner, device)
     trainer = Trainer(config, batches, out, record, validation, device)
     if args.resume:
         trainer.restore(trainer.last)
     elif config.run.start:
         trainer.start_from(Path(config.run.start))
+    elif config.run.weights:
+        trainer.begin_with(config.run.weights)
     if trainer.run(args.stop_after):
         print(f"Done: {trainer.save_checkpoint()}")
     else:
@@ -77,10 +79,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open_data(config: Config, data: Path, out: Path) -> tuple[CropSet | None, CropSet | None, Validation | None]:
+def _open_data(
+    config: Config, data: Path, out: Path
+) -> tuple[CropSet | None, CropSet | None, CropSet | None, Validation | None]:
     section = config.data
     cache = Path(section.cache) if section.cache else out.parent / "cache"
-    photos = validation = people = None
+    photos = validation = people = nobody = None
     if section.photos and CropSet.is_there(data / section.photos):
         photos = CropSet.open(data / section.photos)
         held_out = data / f"{section.photos}-held-out"
@@ -95,14 +99,18 @@ def _open_data(config: Config, data: Path, out: Path) -> tuple[CropSet | None, C
         people = CropSet.open(data / section.rendered)
     elif section.rendered:
         people = rendered.training_crops(data / section.rendered, cache)
+    if section.empty and CropSet.is_there(data / section.empty):
+        nobody = CropSet.open(data / section.empty)
+    elif section.empty:
+        nobody = empty.training_crops(data / section.empty, cache)
     if photos is None and people is None:
         raise UserError("the configuration names no data", "set data.photos or data.rendered")
     if people is None and any(stage.weights.depth for stage in config.stage):
         raise UserError("a stage has a depth loss but there is no 3D data", "set data.rendered, or weights.depth = 0")
-    return photos, people, validation
+    return photos, people, nobody, validation
 
 
-def _record(config: Config, photos: CropSet | None, people: CropSet | None) -> dict[str, Any]:
+def _record(config: Config, photos: CropSet | None, people: CropSet | None, nobody: CropSet | None) -> dict[str, Any]:
     used: dict[str, Any] = {}
     bone_sum = float(skeleton.CANONICAL_MM.sum())
     if photos is not None:
@@ -110,4 +118,6 @@ def _record(config: Config, photos: CropSet | None, people: CropSet | None) -> d
     if people is not None:
         used["rendered"] = {"pictures": len(people), "labels": "3D", "folder": Path(config.data.rendered).name}
         bone_sum = float(np.mean(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
-    return {"data": used, "terms": {name: TERMS[name] for name in used}, "bone_sum_mm": bone_sum}
+    if nobody is not None:
+        used["empty"] = {"pictures": len(nobody), "labels": "nobody in them"}
+    return {"data": used, "terms": {name: TERMS[name] for name in used if name in TERMS}, "bone_sum_mm": bone_sum}

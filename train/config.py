@@ -31,20 +31,24 @@ class DataSection:
         photos: LSP-Extended folder, or a folder of decoded crops (``train.staging``); empty for none.
         held_out: split file of photos never trained on.
         rendered: folder of rendered shards, or of decoded crops; empty for none.
+        empty: folder of pictures without people, which teach the network to be unsure; empty for none.
+        empty_share: share of each batch's samples that are such pictures.
         cache: folder for decoded crops; empty for ``cache`` beside the run.
     """
 
     photos: str = "lspet"
     held_out: str = "val.txt"
     rendered: str = ""
+    empty: str = ""
+    empty_share: float = 0.03
     cache: str = ""
 
 
 @dataclass(frozen=True)
 class OptimiserSection:
-    """``[optimiser]``: ``rmsprop`` is the reference's, ``adamw`` learns faster."""
+    """``[optimiser]``: ``rmsprop`` is the reference's, ``adamw`` learns faster, ``muon`` faster still."""
 
-    name: Literal["rmsprop", "adamw"] = "adamw"
+    name: Literal["rmsprop", "adamw", "muon"] = "adamw"
     batch: int = 32
     weight_decay: float = 0.01
     clip_norm: float = 5.0
@@ -84,6 +88,7 @@ class RunSection:
     Attributes:
         name: of the checkpoint written at the end.
         start: training state (``.pt``) to go on from, such as another run's ``stage-2.pt``.
+        weights: bundled name or checkpoint file whose weights are the first ones, instead of random ones.
         seed: of every random draw.
         threads: CPU threads, 0 for all cores.
         save_minutes: how often the training state is written.
@@ -93,6 +98,7 @@ class RunSection:
 
     name: str = "model"
     start: str = ""
+    weights: str = ""
     seed: int = 0
     threads: int = 0
     save_minutes: float = 3.0
@@ -127,8 +133,10 @@ class Config:
     def to_publish(self) -> dict[str, Any]:
         """Return ``to_dict`` for a checkpoint that goes to strangers: of paths only the last part is told."""
         plain = self.to_dict()
-        for section, key in (("data", "photos"), ("data", "rendered"), ("data", "cache"), ("run", "start")):
-            plain[section][key] = Path(plain[section][key]).name
+        for key in ("photos", "rendered", "empty", "cache"):
+            plain["data"][key] = Path(plain["data"][key]).name
+        for key in ("start", "weights"):
+            plain["run"][key] = Path(plain["run"][key]).name
         return plain
 
     def stage_at(self, step: int) -> tuple[int, Stage, int]:
@@ -192,6 +200,7 @@ def _check(config: Config) -> None:
     if any(stage.iterations < 1 for stage in config.stage):
         raise UserError("a stage has no iterations", "give each [[stage]] at least one")
     shares = {f"stage.{index}.depth_fraction": stage.depth_fraction for index, stage in enumerate(config.stage)}
+    shares["data.empty_share"] = config.data.empty_share
     shares |= {f"augment.{name}": value for name, value in asdict(config.augment).items() if "probability" in name}
     for name, value in shares.items():
         if not 0.0 <= value <= 1.0:

@@ -30,16 +30,12 @@ class DeviceBatchMaker:
 
     Args:
         planner: draws the batches.
-        device: where all crops of both sets are put, as uint8.
+        device: where all crops of all sets are put, as uint8.
     """
 
     def __init__(self, planner: Planner, device: str) -> None:
         self._planner = planner
-        self._crops = {
-            has_depth: _upload(source, device)
-            for has_depth, source in ((False, planner.photos), (True, planner.rendered))
-            if source is not None
-        }
+        self._crops = {kind: _upload(source, device) for kind, source in planner.sets.items()}
 
     def make(self, step: int) -> DeviceBatch:
         """Draw the batch of a global step."""
@@ -51,7 +47,7 @@ class DeviceBatch:
     """A drawn batch and where its crops lie."""
 
     plan: Plan
-    crops: dict[bool, Tensor]
+    crops: dict[int, Tensor]
     input_px: int
 
     @property
@@ -63,8 +59,8 @@ class DeviceBatch:
         """See ``train.batches.Batch.to``."""
         plan = self.plan
         images = torch.empty(self.count, 3, self.input_px, self.input_px, device=device)
-        for has_depth, crops in self.crops.items():
-            rows = np.flatnonzero(plan.has_depth == has_depth)
+        for kind, crops in self.crops.items():
+            rows = np.flatnonzero(plan.kind == kind)
             if len(rows) == 0:
                 continue
             chosen = crops[torch.from_numpy(plan.index[rows]).to(device)]

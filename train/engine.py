@@ -24,6 +24,7 @@ from train import config as configuration
 from train.batches import Maker, prefetched
 from train.config import Config, Stage
 from train.losses import total_loss
+from train.muon import Muon
 from train.validation import Validation
 
 STATE_FORMAT = 1
@@ -71,6 +72,8 @@ def _optimiser(config: Config, model: network.PoseNetwork) -> torch.optim.Optimi
         return torch.optim.RMSprop(model.parameters(), lr=1e-4, alpha=0.99)
     weights = [p for p in model.parameters() if p.ndim >= 2]
     rest = [p for p in model.parameters() if p.ndim < 2]
+    if section.name == "muon":
+        return Muon(weights, rest, weight_decay=section.weight_decay)
     groups = [{"params": weights, "weight_decay": section.weight_decay}, {"params": rest, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=1e-4)
 
@@ -152,6 +155,21 @@ class Trainer:
                 f"{path.name} was saved at step {self.step}, where no stage of this configuration ends",
                 "use the stages of the run it came from",
             )
+
+    def begin_with(self, name_or_path: str) -> None:
+        """Take the weights of a checkpoint as the first ones; the optimiser starts anew.
+
+        Raises:
+            UserError: there is none, or it is of another network.
+        """
+        given = checkpoint.load(name_or_path).network
+        if given.config != self.model.config:
+            raise UserError(
+                f"{name_or_path} holds another network than the one configured ({given.config.preset})",
+                "give run.weights of the same network, or set network.preset and network.maps",
+            )
+        self.model.load_state_dict(given.state_dict())
+        self.average = Averaged(self.model, self.config.optimiser.average_decay)
 
     def save_state(self, path: Path) -> None:
         """Write everything needed to go on exactly here, atomically."""

@@ -22,12 +22,14 @@ class Targets:
         annotated: (B, 16) bool: 2D label known and inside the crop.
         depth_norm: (B, 16); meaningless where ``has_depth`` is False.
         has_depth: (B,) bool: sample with 3D truth.
+        absent: (B, 16) bool: known not to be in the crop (not merely unlabelled): nowhere is better than anywhere.
     """
 
     joints_norm: Tensor
     annotated: Tensor
     depth_norm: Tensor
     has_depth: Tensor
+    absent: Tensor
 
     def to(self, device: str) -> Targets:
         """Move all labels to a device."""
@@ -47,11 +49,14 @@ def heatmap_loss(maps: tuple[Tensor, ...], targets: Targets, kind: MapKind) -> T
     """L_2D, summed over stacks.
 
     Gaussian maps: mean squared error over all pixels and maps (method, "Losses"; a missing joint's target is zero).
-    Softmax maps: cross-entropy with the normalised Gaussian, mean over the annotated joints.
+    Softmax maps: cross-entropy with the normalised Gaussian, mean over the annotated joints; the target of a joint
+    known to be absent is the uniform distribution, so that confidence falls where there is nobody.
     """
     size = maps[0].shape[-1]
     joints_hm = (targets.joints_norm + 1.0) * (size / 2)
     target = heatmap.encode(joints_hm, targets.annotated, size, normalise=kind == "softmax")
+    if kind == "softmax":
+        target = torch.where(targets.absent[..., None, None], 1.0 / size**2, target)
     total = torch.zeros((), device=target.device)
     for raw in maps:
         if kind == "gaussian":

@@ -1,0 +1,81 @@
+"""The Muon optimiser, steps of one size in every direction; and beginning with given weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import tiny_config, trainer
+from torch import nn
+
+from core import checkpoint
+from core.errors import UserError
+from train.muon import ADAM_RMS, Muon, orthogonalised
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16), (3, 8, 40)])
+def test_orthogonalised_keeps_directions_and_makes_every_singular_value_near_one(shape: tuple[int, ...]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    found = left.mT @ orthogonalised(matrix) @ right.mT
+    values = found.diagonal(dim1=-2, dim2=-1)
+    assert ((values > 0.5) & (values < 1.4)).all()
+    assert float((found - torch.diag_embed(values)).abs().max()) < 0.1
+
+
+def test_a_step_on_a_convolution_has_the_size_of_an_adam_step_and_lowers_the_loss() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(6, 12, 3)
+    before = layer.weight.detach().clone()
+    inputs, wanted = torch.randn(4, 6, 9, 9), torch.randn(4, 12, 7, 7)
+    optimiser = Muon([layer.weight], [layer.bias], weight_decay=0.0)
+    for group in optimiser.param_groups:
+        group["lr"] = 1e-2
+
+    def loss() -> torch.Tensor:
+        return (layer(inputs) - wanted).square().mean()
+
+    first = loss()
+    first.backward()
+    optimiser.step()
+    change = (layer.weight.detach() - before).square().mean().sqrt()
+    assert float(change) == pytest.approx(1e-2 * ADAM_RMS, rel=0.3)
+    assert float(loss().detach()) < float(first.detach())
+
+
+def test_its_state_survives_saving_so_that_resuming_goes_on_exactly() -> None:
+    def train(model: nn.Module, optimiser: Muon, steps: range) -> None:
+        for step in steps:
+            optimiser.zero_grad()
+            inputs = torch.randn(8, 5, generator=torch.Generator().manual_seed(step))
+            model(inputs).square().sum().backward()
+            optimiser.step()
+
+    def fresh() -> tuple[nn.Module, Muon]:
+        torch.manual_seed(1)
+        model = nn.Linear(5, 3)
+        return model, Muon([model.weight], [model.bias])
+
+    whole, optimiser = fresh()
+    train(whole, optimiser, range(6))
+    first, optimiser = fresh()
+    train(first, optimiser, range(3))
+    second, resumed = fresh()
+    second.load_state_dict(first.state_dict())
+    resumed.load_state_dict(optimiser.state_dict())
+    train(second, resumed, range(3, 6))
+    assert torch.equal(whole.weight, second.weight) and torch.equal(whole.bias, second.bias)
+
+
+def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_network(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config())
+    run.begin_with("compact-geo")
+    bundled = checkpoint.load("compact-geo").network.state_dict()
+    assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.model.state_dict().items())
+    assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.averaged_model().state_dict().items())
+    gaussian = tiny_config()
+    gaussian = dataclasses.replace(gaussian, network=dataclasses.replace(gaussian.network, maps="gaussian"))
+    with pytest.raises(UserError, match="another network"):
+        trainer(tmp_path, gaussian).begin_with("compact-geo")
