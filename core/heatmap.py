@@ -121,6 +121,29 @@ def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
     )
 
 
+def spread_hm(belief_maps: Tensor, decoded: Decoded, kind: MapKind) -> NDArray[np.float64]:
+    """Return how uncertain each joint's place is: (N, 16) standard deviations per axis, in map pixels.
+
+    Softmax maps: of the belief within the peak, divided by the root of the confidence, since what lies outside the
+    peak is doubt too. Gaussian maps: the target's own width, likewise.
+    """
+    confidence = np.maximum(decoded.confidence, 0.01)
+    size = belief_maps.shape[-1]
+    if kind == "gaussian":
+        return np.asarray(sigma_hm(size) / np.sqrt(confidence))
+    maps = belief_maps.double().numpy()
+    grid = np.arange(size) + 0.5
+    offset_x = grid - decoded.joints_hm[..., 0:1]
+    offset_y = grid - decoded.joints_hm[..., 1:2]
+    reach = peak_radius(size) + 0.5
+    near_x, near_y = np.abs(offset_x) <= reach, np.abs(offset_y) <= reach
+    inside = maps * near_x[..., None, :] * near_y[..., :, None]
+    squares = (offset_x**2)[..., None, :] + (offset_y**2)[..., :, None]
+    mass = np.maximum(inside.sum((-2, -1)), 1e-12)
+    variance = (inside * squares).sum((-2, -1)) / mass / 2
+    return np.asarray(np.sqrt(variance / confidence))
+
+
 def display(belief_maps: Tensor, confidence: NDArray[np.float64]) -> NDArray[np.float32]:
     """Scale each map so that its highest value is the joint's confidence: (N, 16, h, w) float32, for people to see."""
     peak = belief_maps.amax(dim=(-2, -1), keepdim=True).clamp_min(1e-12)

@@ -118,6 +118,7 @@ class Pose:
         crop_to_picture: (2, 3) affine matrix, crop pixels -> picture pixels.
         crop_size: side of the square crop in pixels.
         checkpoint_name, checkpoint_sha256: which weights made it.
+        refined: whether ``joints_mm`` was bent towards bones that can be real (``core.refine``).
     """
 
     picture_size_px: tuple[int, int]
@@ -135,6 +136,7 @@ class Pose:
     crop_size: int = 0
     checkpoint_name: str = ""
     checkpoint_sha256: str = ""
+    refined: bool = False
 
     @property
     def mean_confidence(self) -> float:

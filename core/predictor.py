@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import crop, geometry, heatmap, locate, skeleton
+from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
 from core.errors import UserError
@@ -62,17 +62,21 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         flip: average with the mirrored picture: slower by half to twice, steadier.
         precision: ``auto`` (bfloat16 where it is native) or ``float32``.
+        refine: bend the skeleton in space towards bones that can be real (``core.refine``); the picture's joints and
+            the network's own depth stay as they are.
 
     Raises:
         UserError: the device is absent.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto"
-    ) -> None:
+        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto",
+        refine: bool = False,
+    ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
         self.device = choose_device(device)
         self.flip = flip
+        self.refine = refine
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
         self._network = place(network, self.device)
@@ -181,13 +185,17 @@ class Predictor:
         maps, depths = self.raw(crops, flip)
         decoded = heatmap.decode(maps, self._config.maps)
         shown = heatmap.display(maps, decoded.confidence)
+        spread_norm = heatmap.spread_hm(maps, decoded, self._config.maps) * (2.0 / self._config.heatmap_px)
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
         to_crop = side / self._config.heatmap_px
         poses = []
         for index, image in enumerate(images):
             joints_crop = decoded.joints_hm[index] * to_crop
             depth_norm = depths[index].double().numpy()
-            joints_mm = geometry.lift_mm(2.0 * joints_crop / side - 1.0, depth_norm, bone_sum)
+            skeleton_norm = (2.0 * joints_crop / side - 1.0, depth_norm)
+            if self.refine:
+                skeleton_norm = refine.refine(*skeleton_norm, spread_norm[index])
+            joints_mm = geometry.lift_mm(*skeleton_norm, bone_sum)
             poses.append(
                 Pose(
                     picture_size_px=(image.shape[1], image.shape[0]),
@@ -205,6 +213,7 @@ class Predictor:
                     crop_size=side,
                     checkpoint_name=self.checkpoint.info.name,
                     checkpoint_sha256=self.checkpoint.info.sha256,
+                    refined=self.refine,
                 )
             )
         return poses
