@@ -16,6 +16,10 @@ class UserError(Exception):
         self.what = what
         self.what_to_do = what_to_do
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str]]:
+        # An exception is pickled with its one message otherwise, from which it could not be made again.
+        return type(self), (self.what, self.what_to_do)
+
 
 class RunError(UserError):
     """Work that was well asked for and failed on the way (a diverged training, a full disk): exit code 1, not 2."""

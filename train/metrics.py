@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from core import geometry, skeleton
 
@@ -37,11 +41,22 @@ def pck(
         reference_px: (N,) length per person; persons whose reference is NaN do not count.
         threshold: share of the reference length.
     """
+    right, counts = pck_hits(predicted_px, truth_px, annotated, reference_px, threshold)
+    return share_percent(right.sum(axis=0), counts.sum(axis=0))
+
+
+def pck_hits(
+    predicted_px: FloatArray, truth_px: FloatArray, annotated: BoolArray, reference_px: FloatArray, threshold: float
+) -> tuple[BoolArray, BoolArray]:
+    """Return (N, 16) which joints are right and which count; arguments as for ``pck``."""
     error = np.linalg.norm(predicted_px - truth_px, axis=-1)
     counts = annotated & np.isfinite(reference_px)[:, None]
-    right = counts & (error <= threshold * np.nan_to_num(reference_px)[:, None])
-    total = counts.sum(axis=0)
-    return np.where(total > 0, 100.0 * right.sum(axis=0) / np.maximum(total, 1), np.nan)
+    return counts & (error <= threshold * np.nan_to_num(reference_px)[:, None]), counts
+
+
+def share_percent(part: NDArray[np.integer], total: NDArray[np.integer]) -> FloatArray:
+    """Return ``part`` in percent of ``total``; NaN where there is nothing."""
+    return np.where(total > 0, 100.0 * part / np.maximum(total, 1), np.nan)
 
 
 def limb_mean(per_joint: FloatArray) -> float:
@@ -55,21 +70,32 @@ def root_aligned(joints_mm: FloatArray) -> FloatArray:
     return joints_mm - joints_mm[:, skeleton.ROOT : skeleton.ROOT + 1]
 
 
-def mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray) -> FloatArray:
-    """Return (N,) mean per-joint position errors, mm, root-aligned."""
-    errors: FloatArray = np.linalg.norm(root_aligned(predicted_mm) - root_aligned(truth_mm), axis=-1).mean(-1)
-    return errors
+def scaled(joints_mm: FloatArray, bone_sum_mm: float | FloatArray) -> FloatArray:
+    """Scale (N, 16, 3) root-aligned skeletons so that their 14 bones sum to one length, or to (N,) lengths."""
+    total = np.maximum(geometry.bone_lengths(joints_mm).sum(-1), 1e-9)
+    out: FloatArray = joints_mm * (np.asarray(bone_sum_mm) / total)[:, None, None]
+    return out
 
 
-def n_mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray) -> FloatArray:
+ALL_JOINTS = tuple(range(skeleton.JOINT_COUNT))
+
+
+def mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray, joints: Sequence[int] = ALL_JOINTS) -> FloatArray:
+    """Return (N,) mean position errors of the given joints, mm, root-aligned."""
+    errors: FloatArray = np.linalg.norm(root_aligned(predicted_mm) - root_aligned(truth_mm), axis=-1)
+    return np.asarray(errors[:, list(joints)].mean(-1))
+
+
+def n_mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray, joints: Sequence[int] = ALL_JOINTS) -> FloatArray:
     """Return (N,) MPJPE after the scale that fits each skeleton best (Rhodin et al., CVPR 2018)."""
-    predicted, truth = root_aligned(predicted_mm), root_aligned(truth_mm)
+    predicted, truth = (root_aligned(joints_mm)[:, list(joints)] for joints_mm in (predicted_mm, truth_mm))
     scale = (predicted * truth).sum((1, 2)) / np.maximum((predicted**2).sum((1, 2)), 1e-9)
-    return mpjpe(predicted * scale[:, None, None], truth)
+    return np.asarray(np.linalg.norm(predicted * scale[:, None, None] - truth, axis=-1).mean(-1))
 
 
-def pa_mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray) -> FloatArray:
+def pa_mpjpe(predicted_mm: FloatArray, truth_mm: FloatArray, joints: Sequence[int] = ALL_JOINTS) -> FloatArray:
     """Return (N,) MPJPE after the best similarity transform of each skeleton (Procrustes; reflections excluded)."""
+    predicted_mm, truth_mm = predicted_mm[:, list(joints)], truth_mm[:, list(joints)]
     predicted = predicted_mm - predicted_mm.mean(axis=1, keepdims=True)
     truth = truth_mm - truth_mm.mean(axis=1, keepdims=True)
     u, singular, vt = np.linalg.svd(np.swapaxes(predicted, 1, 2) @ truth)
@@ -86,15 +112,94 @@ PCK3D_JOINTS = tuple(index for index, name in enumerate(skeleton.JOINT_NAMES) if
 """MPI-INF-3DHP scores 14 joints: no pelvis, no spine."""
 
 
+def hits_3d(predicted_mm: FloatArray, truth_mm: FloatArray, threshold_mm: float = 150.0) -> BoolArray:
+    """Return (N, 16) which joints are within a distance, root-aligned."""
+    error = np.linalg.norm(root_aligned(predicted_mm) - root_aligned(truth_mm), axis=-1)
+    return np.asarray(error <= threshold_mm)
+
+
+def pck_3d_each(predicted_mm: FloatArray, truth_mm: FloatArray, threshold_mm: float = 150.0) -> FloatArray:
+    """Return (N,) percentages of each person's 14 joints within a distance (Mehta et al., 3DV 2017)."""
+    return np.asarray(100.0 * hits_3d(predicted_mm, truth_mm, threshold_mm)[:, list(PCK3D_JOINTS)].mean(-1))
+
+
+def auc_3d_each(predicted_mm: FloatArray, truth_mm: FloatArray) -> FloatArray:
+    """Return (N,) means of ``pck_3d_each`` over the thresholds 0, 5, ..., 150 mm."""
+    limits = range(0, 151, 5)
+    return np.asarray(np.mean([pck_3d_each(predicted_mm, truth_mm, float(limit)) for limit in limits], axis=0))
+
+
 def pck_3d(predicted_mm: FloatArray, truth_mm: FloatArray, threshold_mm: float = 150.0) -> float:
-    """Return the percentage of the 14 joints within a distance, root-aligned (Mehta et al., 3DV 2017)."""
-    error = np.linalg.norm(root_aligned(predicted_mm) - root_aligned(truth_mm), axis=-1)[:, list(PCK3D_JOINTS)]
-    return float(100.0 * (error <= threshold_mm).mean())
+    """Return the percentage of all persons' 14 joints within a distance, root-aligned."""
+    return float(pck_3d_each(predicted_mm, truth_mm, threshold_mm).mean())
 
 
 def auc_3d(predicted_mm: FloatArray, truth_mm: FloatArray) -> float:
     """Return the mean of ``pck_3d`` over the thresholds 0, 5, ..., 150 mm."""
-    return float(np.mean([pck_3d(predicted_mm, truth_mm, float(limit)) for limit in range(0, 151, 5)]))
+    return float(auc_3d_each(predicted_mm, truth_mm).mean())
+
+
+def limb_difference(joints: FloatArray) -> dict[str, FloatArray]:
+    """Return per limb the (N,) |left - right| lengths of (N, 16, D) skeletons, in their unit (poster, table 4)."""
+    lengths = geometry.bone_lengths(joints)
+    return {limb: np.abs(lengths[:, right] - lengths[:, left]) for limb, (right, left) in skeleton.LIMBS.items()}
+
+
+def depth_order(
+    predicted_mm: FloatArray, truth_mm: FloatArray, margin_mm: float, joints: Sequence[int] = ALL_JOINTS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the pairs of joints whose order from the camera is right.
+
+    Args:
+        predicted_mm, truth_mm: (N, 16, 3).
+        margin_mm: pairs whose true depths differ by no more than this do not count.
+        joints: those that are paired.
+
+    Returns:
+        (N,) pairs in the right order and (N,) pairs that count.
+    """
+    first, second = np.triu_indices(len(joints), 1)
+    chosen = list(joints)
+    truth = truth_mm[:, chosen, 2][:, first] - truth_mm[:, chosen, 2][:, second]
+    predicted = predicted_mm[:, chosen, 2][:, first] - predicted_mm[:, chosen, 2][:, second]
+    counts = np.abs(truth) > margin_mm
+    return (counts & (truth * predicted > 0)).sum(1), counts.sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How far confidence can be believed, over B bins of equal width (Guo et al., ICML 2017).
+
+    Attributes:
+        count: (B,) joints.
+        confidence, accuracy: (B,) means in 0..1, NaN in an empty bin.
+        error: expected calibration error in 0..1: the mean |accuracy - confidence| over joints; NaN without joints.
+    """
+
+    count: NDArray[np.int64]
+    confidence: FloatArray
+    accuracy: FloatArray
+    error: float
+
+
+def reliability(confidence: FloatArray, right: BoolArray, bins: int = 10) -> Reliability:
+    """Compare (M,) confidences in 0..1 with (M,) whether the joint was right."""
+    place = np.clip((confidence * bins).astype(np.int64), 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    filled = np.maximum(count, 1)
+    mean, accuracy = (
+        np.bincount(place, values, minlength=bins) / filled for values in (confidence, right.astype(float))
+    )
+    error = float((count * np.abs(accuracy - mean)).sum() / count.sum()) if count.sum() else float("nan")
+    empty = count == 0
+    return Reliability(count, np.where(empty, np.nan, mean), np.where(empty, np.nan, accuracy), error)
+
+
+def roc_auc(positive: FloatArray, negative: FloatArray) -> float:
+    """Return how often a positive's score is above a negative's, ties counting half: the area under the ROC curve."""
+    ranks = rankdata(np.concatenate([positive, negative]))
+    count = len(positive)
+    return float((ranks[:count].sum() - count * (count + 1) / 2) / (count * len(negative)))
 
 
 def limb_asymmetry_percent(joints_mm: FloatArray) -> dict[str, float]:

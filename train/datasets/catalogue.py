@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from core.errors import UserError
+from core.sharding import ALONE, Share
 from train.datasets import human36m, lsp, mpi_inf_3dhp, mpii, rendered
 from train.datasets.crops import Sample
-from train.datasets.reading import Inventory, OnBad, some
+from train.datasets.reading import Inventory, OnBad, Problems, some
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,14 @@ SETS: Final[dict[str, DataSet]] = {
 """The sets that others made, by name; what `render` makes is described in ``rendered``."""
 
 
-def samples(name: str, data: Path, split: str | None = None, on_bad: OnBad = "skip") -> Iterator[Sample]:
+def samples(
+    name: str,
+    data: Path,
+    split: str | None = None,
+    on_bad: OnBad = "skip",
+    problems: Problems | None = None,
+    share: Share = ALONE,
+) -> Iterator[Sample]:
     """Open a set by its name.
 
     Args:
@@ -94,23 +102,25 @@ def samples(name: str, data: Path, split: str | None = None, on_bad: OnBad = "sk
         data: its folder or the one above.
         split: as the set's module names them, or for LSP a file of picture names; None for the one to evaluate.
         on_bad: leave bad samples out and count them, or refuse the set.
+        problems: where they are counted, with its own ``on_bad``; None tells them at the end.
+        share: the part of the samples that this process reads.
 
     Raises:
         UserError: the set is unknown, not there, or damaged.
     """
     if name == "rendered":
-        return rendered.samples(data)
+        return rendered.samples(data, on_bad, problems, share)
     if name not in SETS:
         raise UserError(f"there is no data set {name}", f"choose one of {', '.join((*SETS, 'rendered'))}")
     split = split or SETS[name].default_split
     if name in ("lsp", "lspet"):
         folder = SETS[name].find(data)
-        return lsp.samples(folder, lsp.read_split(folder, split), on_bad)
+        return lsp.samples(folder, lsp.read_split(folder, split), on_bad, problems, share)
     if name == "mpii":
-        return mpii.samples(data, split, on_bad)
+        return mpii.samples(data, split, on_bad, problems, share)
     if name == "human36m":
-        return human36m.samples(data, split, on_bad)
-    return mpi_inf_3dhp.samples(data, split, on_bad)
+        return human36m.samples(data, split, on_bad, problems, share=share)
+    return mpi_inf_3dhp.samples(data, split, on_bad, problems, share)
 
 
 def check(folder: Path) -> list[Line]:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from core import geometry
 from core.errors import UserError
+from core.sharding import ALONE, Share
 from core.skeleton import JOINT_COUNT, JOINT_INDEX, ROOT
 from train.datasets.crops import CropSet, Sample, cached
-from train.datasets.reading import Arrays, Inventory, OnBad, Problems, hdf5, picture_or_problem, same_length
+from train.datasets.reading import Arrays, Inventory, OnBad, Problems, hdf5, picture_or_problem, same_length, told
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -159,11 +160,11 @@ def samples(
     on_bad: OnBad = "skip",
     problems: Problems | None = None,
     every: int | None = None,
+    share: Share = ALONE,
 ) -> Iterator[Sample]:
     """Read the frames of a split with their pictures; the box is the whole crop, as in the reference."""
-    problems = problems or Problems("Human3.6M", on_bad)
-    yield from _samples(find(data), frames(data, split, every), problems)
-    problems.tell()
+    with told("Human3.6M", on_bad, problems) as counted:
+        yield from _samples(find(data), frames(data, split, every), counted, share)
 
 
 def training_crops(data: Path, cache: Path, every: int | None = None, on_bad: OnBad = "skip") -> CropSet:
@@ -226,9 +227,9 @@ def _picture_folder(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder
 
 
-def _samples(folder: Path, found: Frames, problems: Problems) -> Iterator[Sample]:
+def _samples(folder: Path, found: Frames, problems: Problems, share: Share = ALONE) -> Iterator[Sample]:
     pictures = _picture_folder(folder)
-    for row in range(len(found)):
+    for row in share.take(range(len(found))):
         path = pictures / found.picture(row)
         action = ACTIONS.get(int(found.key[row, 1]))
         if action is None:

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from core.crop import box_around
 from core.errors import UserError
+from core.sharding import ALONE, Share
 from core.skeleton import JOINT_COUNT
 from train.datasets.crops import CropSet, Sample, cached, file_hash
-from train.datasets.reading import GET_AGAIN, Inventory, OnBad, Problems, matlab, picture_or_problem
+from train.datasets.reading import GET_AGAIN, Inventory, OnBad, Problems, matlab, picture_or_problem, told
 
 Kind = Literal["lsp", "lspet"]
 Labels = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]
@@ -128,25 +129,26 @@ def labels(data: Path, problems: Problems | None = None) -> Labels:
     return found
 
 
-def samples(data: Path, names: list[str], on_bad: OnBad = "skip", problems: Problems | None = None) -> Iterator[Sample]:
+def samples(
+    data: Path, names: list[str], on_bad: OnBad = "skip", problems: Problems | None = None, share: Share = ALONE
+) -> Iterator[Sample]:
     """Read the persons of the named pictures; those without annotation or picture are counted and left out."""
     folder = find(data)
-    problems = problems or Problems(NAMES[kind(folder)], on_bad)
-    everyone = Problems(problems.label)
+    everyone = Problems(NAMES[kind(folder)])
     known = labels(data, everyone)
     why = {name: reason for reason, left_out in everyone.found.items() for name in left_out}
-    for name in names:
-        if name not in known:
-            if why.get(name, "").startswith("fewer"):
-                problems.leave_out(why[name], name)
-            else:
-                problems.add(why.get(name, "there is no annotation"), name, "check the split file and joints.mat")
-            continue
-        picture = picture_or_problem(folder / "images" / name, name, problems)
-        if picture is not None:
-            joints_px, annotated = known[name]
-            yield Sample(picture, joints_px, annotated, box_around(joints_px[annotated]), None, name)
-    problems.tell()
+    with told(everyone.label, on_bad, problems) as counted:
+        for name in share.take(names):
+            if name not in known:
+                if why.get(name, "").startswith("fewer"):
+                    counted.leave_out(why[name], name)
+                else:
+                    counted.add(why.get(name, "there is no annotation"), name, "check the split file and joints.mat")
+                continue
+            picture = picture_or_problem(folder / "images" / name, name, counted)
+            if picture is not None:
+                joints_px, annotated = known[name]
+                yield Sample(picture, joints_px, annotated, box_around(joints_px[annotated]), None, name)
 
 
 def training_crops(data: Path, cache: Path, held_out: str = "val.txt", on_bad: OnBad = "skip") -> CropSet:

@@ -21,9 +21,20 @@ from numpy.typing import NDArray
 
 from core.crop import box_around
 from core.errors import UserError
+from core.sharding import ALONE, Share
 from core.skeleton import JOINT_COUNT, JOINT_INDEX, ROOT
 from train.datasets.crops import Sample
-from train.datasets.reading import GET_AGAIN, Arrays, Inventory, OnBad, Problems, hdf5, picture_or_problem, same_length
+from train.datasets.reading import (
+    GET_AGAIN,
+    Arrays,
+    Inventory,
+    OnBad,
+    Problems,
+    hdf5,
+    picture_or_problem,
+    same_length,
+    told,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -106,19 +117,18 @@ def sequence(folder: Path, name: str) -> Sequence:
 
 
 def samples(
-    data: Path, split: str = "test", on_bad: OnBad = "skip", problems: Problems | None = None
+    data: Path, split: str = "test", on_bad: OnBad = "skip", problems: Problems | None = None, share: Share = ALONE
 ) -> Iterator[Sample]:
     """Read the valid frames of all sequences, or of the one that ``split`` names (``TS1`` to ``TS6``)."""
     if split != "test" and split not in SCENES:
         raise UserError(f"MPI-INF-3DHP has no split {split}", f"choose test or one of {', '.join(SCENES)}")
-    problems = problems or Problems("MPI-INF-3DHP", on_bad)
     folder = find(data)
-    for name in SCENES if split == "test" else (split,):
-        if not (folder / name / "annot_data.mat").is_file():
-            problems.add("the sequence is missing", name, GET)
-            continue
-        yield from _samples(folder, sequence(folder, name), problems)
-    problems.tell()
+    with told("MPI-INF-3DHP", on_bad, problems) as counted:
+        for name in SCENES if split == "test" else (split,):
+            if not (folder / name / "annot_data.mat").is_file():
+                counted.add("the sequence is missing", name, GET)
+                continue
+            yield from _samples(folder, sequence(folder, name), counted, share)
 
 
 def hips_towards_neck(joints_mm: FloatArray, share: float = 0.2) -> FloatArray:
@@ -164,10 +174,11 @@ def _picture(folder: Path, name: str, number: int) -> Path:
     return folder / name / "imageSequence" / f"img_{number:06d}.jpg"
 
 
-def _samples(folder: Path, found: Sequence, problems: Problems) -> Iterator[Sample]:
+def _samples(folder: Path, found: Sequence, problems: Problems, share: Share) -> Iterator[Sample]:
     annotated = np.ones(JOINT_COUNT, dtype=bool)
     annotated[_THORAX] = False
-    for row, number in enumerate(found.number):
+    for row in share.take(range(len(found.number))):
+        number = int(found.number[row])
         name = f"{found.name}/img_{number:06d}"
         joints_px, joints_mm = found.joints_px[row], found.joints_mm[row]
         activity = int(found.activity[row])
@@ -177,7 +188,7 @@ def _samples(folder: Path, found: Sequence, problems: Problems) -> Iterator[Samp
         if not 1 <= activity <= len(ACTIVITIES):
             problems.add("the activity's number is unknown", name, GET_AGAIN)
             continue
-        picture = picture_or_problem(_picture(folder, found.name, int(number)), name, problems)
+        picture = picture_or_problem(_picture(folder, found.name, number), name, problems)
         if picture is not None:
             yield Sample(
                 picture, joints_px, annotated.copy(), box_around(joints_px), joints_mm, name,

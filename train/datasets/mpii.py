@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from core.crop import Box
 from core.errors import UserError
 from core.media import Picture
+from core.sharding import ALONE, Share
 from core.skeleton import JOINT_COUNT
 from train.datasets.crops import CropSet, Sample, cached
 from train.datasets.reading import (
@@ -42,6 +43,7 @@ from train.datasets.reading import (
     matlab,
     picture_or_problem,
     same_length,
+    told,
 )
 
 FloatArray = NDArray[np.float64]
@@ -147,12 +149,11 @@ def annotation(folder: Path, split: str) -> Path:
 
 
 def samples(
-    data: Path, split: str = "val", on_bad: OnBad = "skip", problems: Problems | None = None
+    data: Path, split: str = "val", on_bad: OnBad = "skip", problems: Problems | None = None, share: Share = ALONE
 ) -> Iterator[Sample]:
-    """Read the persons of a split with their pictures."""
-    problems = problems or Problems("MPII", on_bad)
-    yield from _samples(find(data), persons(data, split, problems), problems)
-    problems.tell()
+    """Read the persons of a split with their pictures, or a share of them."""
+    with told("MPII", on_bad, problems) as counted:
+        yield from _samples(find(data), share.take(persons(data, split, counted)), counted)
 
 
 def training_crops(data: Path, cache: Path, split: str = "train", on_bad: OnBad = "skip") -> CropSet:

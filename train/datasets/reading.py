@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -69,6 +70,11 @@ class Problems:
         """Count a sample that is left out by rule, not because it is bad."""
         self.found.setdefault(kind, []).append(name)
 
+    def merge(self, found: dict[str, list[str]]) -> None:
+        """Add what another process found; what both found, reading the same annotation, counts once."""
+        for kind, names in found.items():
+            self.found[kind] = sorted({*self.found.get(kind, []), *names})
+
     @property
     def count(self) -> int:
         """How many samples were left out."""
@@ -82,6 +88,15 @@ class Problems:
         """Print the lines on stderr, without breaking a progress bar."""
         for line in self.lines():
             tqdm.write(line, file=sys.stderr)
+
+
+@contextmanager
+def told(label: str, on_bad: OnBad, problems: Problems | None) -> Iterator[Problems]:
+    """Give the problems to count into: the caller's, who tells them, or new ones that are told at the end."""
+    counted = Problems(label, on_bad) if problems is None else problems
+    yield counted
+    if problems is None:
+        counted.tell()
 
 
 def some(names: Sequence[str]) -> str:
