@@ -24,7 +24,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "predict": ("core.commands.predict", "poses of pictures, folders and videos"),
     "train": ("train.command", "train a network from a configuration file"),
-    "evaluate": ("train.evaluate", "measure a checkpoint on a data set"),
+    "evaluate": ("train.evaluation.command", "measure a checkpoint on a data set"),
+    "tables": ("train.tables", "the poster's tables, from figures that evaluate wrote"),
     "render": ("train.render.command", "make pictures of people with exact 3D truth"),
     "checkpoints": ("core.commands.checkpoints", "list what is bundled, with measured figures"),
     "bench": ("core.commands.bench", "speed of each part on this device"),

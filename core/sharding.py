@@ -82,11 +82,12 @@ def shared() -> Iterator[Share]:
         return
     import torch
     import torch.distributed
+    from torch.distributed.rendezvous import rendezvous
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", share.rank)) % torch.cuda.device_count())
     try:
-        store, rank, count = next(torch.distributed.rendezvous("env://", timeout=MEETING))
+        store, rank, count = next(rendezvous("env://", timeout=MEETING))
         torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=WORKING)
     except (RuntimeError, ValueError) as error:
         raise RunError(

@@ -12,8 +12,9 @@ import pytest
 
 from core import checkpoint, network, skeleton
 from core.errors import UserError
-from train import card, config, evaluate
+from train import card, config
 from train.datasets import rendered
+from train.evaluation import command as evaluate
 
 
 @pytest.fixture(scope="module")

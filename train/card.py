@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,21 @@ from typing import Any
 from core import checkpoint, skeleton
 from core.errors import UserError
 from core.export import write_atomically
+from train.evaluation.printing import with_interval
+from train.evaluation.protocols.human36m import RELEASE_SCALE
 
 _DATASET_TITLES = {
-    "lsp": "LSP-Extended photos held out from training",
+    "lsp": "LSP photos for testing",
+    "lspet": "LSP-Extended photos held out from training",
+    "mpii": "MPII photos held out from training",
+    "human36m": "Human3.6M, subjects held out from training",
+    "mpi_inf_3dhp": "MPI-INF-3DHP, test set",
     "rendered": "rendered people: bodies and motion clips held out from training",
 }
-_COMMANDS = {
-    "lsp": "python main.py evaluate --dataset lsp --data LSPET --split val.txt --checkpoint {name}",
-    "rendered": "python main.py evaluate --dataset rendered --data RENDERED/test --checkpoint {name}",
-}
+_FIRST = {"lsp": "lspet"}
+"""Which set the first figures meant, which do not say it."""
+_COMMAND = "python main.py evaluate --dataset {dataset} --data {data} --checkpoint {name}"
+_DATA = {"lsp": "LSPET --split val.txt", "lspet": "LSPET --split val.txt", "rendered": "RENDERED/test"}
 
 
 def write(path: Path, figure_files: list[Path]) -> Path:
@@ -110,12 +117,14 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
     pck = figures["pck_0.2_torso"]
     interval = pck.get("limb_joints_mean_95_percent")
     spread = f" (95 %: {interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    command = _COMMAND.format(dataset=dataset, data=_DATA.get(dataset, dataset.upper()), name=name)
     asymmetry = figures["left_right_asymmetry_percent"]
     collapse = figures["pair_collapse_percent"]
+    meant = figures.get("data", {}).get("set", _FIRST.get(dataset, dataset))
     lines = [
-        f"### {_DATASET_TITLES[dataset]} ({figures['persons']} persons)",
+        f"### {_DATASET_TITLES[meant]} ({figures['persons']} persons)",
         "",
-        f"`{_COMMANDS[dataset].format(name=name)}`; {figures['protocol']}",
+        f"`{command}`; {figures['protocol']}",
         "",
         f"- PCK at 0.2 torso, mean of the 12 limb joints: **{pck['limb_joints_mean']:.1f} %**{spread}",
         "- by joint: "
@@ -132,12 +141,43 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
         f"left-right swaps {figures['left_right_swap_percent']:.1f} %",
     ]
     for scene, row in figures.get("three_d", {}).items():
-        lines.append(
+        line = (
             f"- 3D, {scene} ({row['persons']}): MPJPE {row['mpjpe_training_scale_mm']:.0f} mm (training scale), "
             f"N-MPJPE {row['n_mpjpe_mm']:.0f} mm, PA-MPJPE {row['pa_mpjpe_mm']:.0f} mm, "
             f"PCK@150 mm {row['pck_150_mm']:.1f} %, AUC {row['auc_0_150_mm']:.1f} %"
         )
-    return [*lines, ""]
+        if RELEASE_SCALE in row:
+            line += f"; at the release's scale (4296.99 mm of bones) MPJPE {row[RELEASE_SCALE]:.0f} mm"
+        if "pck_150_mm_true_skeleton_scale" in row:
+            line += f"; at the true skeleton's scale PCK {row['pck_150_mm_true_skeleton_scale']:.1f} %"
+        lines.append(line)
+    return [*lines, *_more(figures), ""]
+
+
+def _more(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield what not all figures hold: those stored in the first checkpoints lack it."""
+    if "pckh_0.5" in figures:
+        yield f"- PCKh at 0.5, without pelvis and thorax: {with_interval(figures['pckh_0.5'], 'mean')} %"
+    for unit, words in (("mm", "mm"), ("px_of_256_crop", "px of the 256 px crop")):
+        if "geometry_validity" in figures:
+            limbs = figures["geometry_validity"][unit]
+            told = ", ".join(f"{skeleton.plain_name(limb)} {limbs[limb]:.1f}" for limb in skeleton.LIMBS)
+            yield f"- mean left-right difference of the lifted limbs, {words}: {told}"
+    if "depth_order" in figures:
+        order = figures["depth_order"]
+        yield (
+            f"- depth order right: {with_interval(order, 'right_percent')} % of the pairs of joints over "
+            f"{order['margin_mm']:g} mm apart"
+        )
+    if "calibration" in figures:
+        told = with_interval(figures["calibration"], "expected_calibration_error", "{:.3f}")
+        yield f"- expected calibration error of the confidence: {told}"
+    if "without_people" in figures:
+        found = figures["without_people"]
+        yield (
+            f"- people against {found['pictures']} pictures without, by mean confidence on the whole picture: "
+            f"area under the ROC curve {with_interval(found, 'roc_auc', '{:.3f}')}"
+        )
 
 
 def main() -> int:

@@ -140,7 +140,7 @@ def auc_3d(predicted_mm: FloatArray, truth_mm: FloatArray) -> float:
 
 
 def limb_difference(joints: FloatArray) -> dict[str, FloatArray]:
-    """Return per limb the (N,) |left - right| lengths of (N, 16, D) skeletons, in their unit (poster, table 4)."""
+    """Return per limb the (N,) |left - right| lengths of (N, 16, D) skeletons, in their unit."""
     lengths = geometry.bone_lengths(joints)
     return {limb: np.abs(lengths[:, right] - lengths[:, left]) for limb, (right, left) in skeleton.LIMBS.items()}
 

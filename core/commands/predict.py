@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -111,6 +111,8 @@ def read_boxes(path: Path) -> dict[str, Box]:
 
 
 FileKey = tuple[int, int]
+Parts = tuple[list[dict[str, Any]], list[dict[str, str]], set[Path], int]
+"""Entries, failures, figures and how many figures could not be drawn, of one process."""
 
 
 def file_key(path: Path) -> FileKey | None:
@@ -148,6 +150,7 @@ class Job:
     boxes: Mapping[str, Box]
     tables: bool
     protected: frozenset[FileKey] = frozenset()
+    stems: Mapping[Path, str] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     figures: set[Path] = field(default_factory=set)
@@ -167,42 +170,89 @@ class Job:
         if self.undrawn == 1:
             print(error, file=sys.stderr, flush=True)
 
+    def parts(self) -> Parts:
+        """Return what another process must know of this one's work."""
+        return self.entries, self.failed, self.figures, self.undrawn
+
+    def join(self, parts: list[Parts], files: Sequence[Path]) -> None:
+        """Take over what all processes did, in the order of the inputs."""
+        from core import export
+
+        order = {export.printable(path): number for number, path in enumerate(files)}
+        self.entries = [item for entries, _, _, _ in parts for item in entries]
+        self.failed = [item for _, failed, _, _ in parts for item in failed]
+        for items in (self.entries, self.failed):
+            items.sort(key=lambda item: order.get(item["input"], -1))
+        self.figures = {path for _, _, figures, _ in parts for path in figures}
+        self.undrawn = sum(undrawn for _, _, _, undrawn in parts)
+
 
 def run(args: argparse.Namespace) -> int:
-    """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 interrupted."""
-    import torch
+    """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 interrupted.
 
-    from core import checkpoint, media
+    Under torchrun the processes share the inputs, and the first one writes what all of them found.
+    """
+    from core import checkpoint, media, sharding
     from core.predictor import Predictor
 
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
     protected = protect(args, files)
     loaded = checkpoint.load(args.checkpoint)
-    predictor = Predictor(loaded, args.device, flip=not args.no_flip)
-    job = Job(args, predictor, loaded.info, boxes, tables=len(files) <= MOST_TABLES, protected=protected)
-    for source, error in unusable:
-        job.fail(source, error)
-    code = 0
-    try:
-        for path in files:
-            try:
-                _one(job, path)
-            except UserError as error:
-                job.fail(path, error)
-            except (MemoryError, torch.OutOfMemoryError):
-                job.fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
-            except (ArithmeticError, RuntimeError, ValueError) as error:
-                # One input that nothing foresaw must not cost the others.
-                first = (str(error).splitlines() or [""])[0]
-                told = f"it could not be processed ({type(error).__name__}: {first})"
-                job.fail(path, UserError(told, "try another file and report this one"))
-    except KeyboardInterrupt:
-        done = len({item["input"] for item in job.entries})
-        print(f"Stopped: {done} of {len(files)} inputs done.", file=sys.stderr)
-        code = INTERRUPTED
+    with sharding.shared() as share:
+        predictor = Predictor(loaded, args.device, flip=not args.no_flip)
+        tables, stems = len(files) <= MOST_TABLES, figure_stems(files)
+        job = Job(args, predictor, loaded.info, boxes, tables, protected, stems)
+        for source, error in unusable if share.leads else ():
+            job.fail(source, error)
+        code = 0
+        try:
+            for path in share.take(files):
+                _try(job, path)
+        except KeyboardInterrupt:
+            done = len({item["input"] for item in job.entries})
+            print(f"Stopped: {done} of {len(share.take(files))} inputs done.", file=sys.stderr)
+            code = INTERRUPTED
+        if share.count > 1:
+            parts = share.gather(job.parts())
+            if not share.leads:
+                return code
+            job.join(parts, files)
     unwritten = _write(job)
     return code or (1 if job.failed or unwritten else 0)
+
+
+def figure_stems(files: Sequence[Path]) -> dict[Path, str]:
+    """Name the figures of each input after it; where several are called the same, the later ones get a number."""
+    stems: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in files:
+        if path in stems:
+            continue
+        stem, number = path.stem, 2
+        while stem in taken:
+            stem = f"{path.stem}-{number}"
+            number += 1
+        taken.add(stem)
+        stems[path] = stem
+    return stems
+
+
+def _try(job: Job, path: Path) -> None:
+    """Predict one input; whatever goes wrong with it must not cost the others."""
+    import torch
+
+    try:
+        _one(job, path)
+    except UserError as error:
+        job.fail(path, error)
+    except (MemoryError, torch.OutOfMemoryError):
+        job.fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
+    except (ArithmeticError, RuntimeError, ValueError) as error:
+        # Nothing foresaw this one.
+        first = (str(error).splitlines() or [""])[0]
+        told = f"it could not be processed ({type(error).__name__}: {first})"
+        job.fail(path, UserError(told, "try another file and report this one"))
 
 
 def _one(job: Job, path: Path) -> None:
@@ -259,11 +309,12 @@ def _draw(job: Job, frame: Frame, pose: Pose) -> None:
     """
     from core import figure
 
-    stem = frame.source.stem if frame.time_s is None else f"{frame.source.stem}-{frame.index:06d}"
+    own = job.stems.get(frame.source, frame.source.stem)
+    stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
     target: Path = job.args.figure / f"{stem}-pose.png"
     number = 2
     while target in job.figures or file_key(target) in job.protected:
-        # Two folders may hold a picture of the same name, or an input may itself be called NAME-pose.png.
+        # An input may itself be called NAME-pose.png, or a picture like the frame of a video.
         target = job.args.figure / f"{stem}-{number}-pose.png"
         number += 1
     title = frame.source.name if frame.time_s is None else f"{frame.source.name}, {frame.time_s:.2f} s"

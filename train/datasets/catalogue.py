@@ -123,6 +123,23 @@ def samples(
     return mpi_inf_3dhp.samples(data, split, on_bad, problems, share)
 
 
+def which(name: str, data: Path) -> tuple[str, str]:
+    """Return the name and the title of the set that is meant: ``lsp`` is the extension where only that is there."""
+    if name == "rendered":
+        return name, "people rendered by Bonesight"
+    if name == "lsp":
+        try:
+            SETS["lsp"].find(data)
+        except UserError:
+            name = "lspet"
+    return name, SETS[name].title
+
+
+def default_split(name: str) -> str:
+    """Return the split that is evaluated."""
+    return SETS[name].default_split if name in SETS else "all"
+
+
 def check(folder: Path) -> list[Line]:
     """Say which sets a folder holds and exactly what each lacks."""
     return [line for each in SETS.values() for line in _check(each, folder)]

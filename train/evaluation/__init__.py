@@ -1,0 +1,1 @@
+"""Measuring a checkpoint on data it was not trained on."""
