@@ -9,9 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import test_datasets
+from test_training import write_lspet
 
+import main
 from core import checkpoint, network, skeleton
 from core.errors import UserError
+from core.predictor import Predictor
 from train import card, config
 from train.datasets import rendered
 from train.evaluation import command as evaluate
@@ -19,8 +23,6 @@ from train.evaluation import command as evaluate
 
 @pytest.fixture(scope="module")
 def lspet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.test_training import write_lspet
-
     folder = tmp_path_factory.mktemp("data") / "lspet"
     write_lspet(folder)
     return folder
@@ -114,6 +116,102 @@ def test_nothing_to_evaluate_is_said(lspet: Path, weights: Path, tmp_path: Path)
         evaluate.run(
             parser.parse_args(["--dataset", "rendered", "--data", str(tmp_path), "--checkpoint", str(weights)])
         )
+
+
+def evaluate_words(dataset: str, data: Path, weights: Path, *more: str | Path) -> list[str]:
+    words = ["evaluate", "--dataset", dataset, "--data", data, "--checkpoint", weights, "--no-flip", "--device", "cpu"]
+    return [str(word) for word in (*words, *more)]
+
+
+def test_every_set_is_opened_by_its_name(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test_datasets.write_tompson(tmp_path / "mpii" / "annot" / "valid.h5")
+    for number in range(1, 5):
+        test_datasets.write_picture(tmp_path / "mpii" / "images" / f"{number:09d}.jpg")
+    test_datasets.write_lsp(tmp_path / "lsp", "lsp")
+    (tmp_path / "lsp" / "mine.txt").write_text("im0001.jpg im0002.jpg")
+    keys = [(9, 2, 1, 1, 1), (11, 3, 1, 1, 1)]
+    test_datasets.write_human36m(tmp_path / "human36m" / "annotSampleTest.h5", keys)
+    test_datasets.write_3dhp(tmp_path / "mpi_inf_3dhp_test_set", ["TS1", "TS5"])
+    persons = {"mpii": 2, "lsp": 2, "human36m": 2, "mpi_inf_3dhp": 6}
+    own = {"mpii": "pckh_0.5", "lsp": "pck_0.2_torso", "human36m": "three_d", "mpi_inf_3dhp": "pck_150_mm_by_group"}
+    for dataset, count in persons.items():
+        out = tmp_path / f"figures-{dataset}.json"
+        split = ["--split", "mine.txt"] if dataset == "lsp" else []
+        assert main.main(evaluate_words(dataset, tmp_path, weights, "--json", out, *split)) == 0
+        figures = json.loads(out.read_text(), parse_constant=pytest.fail)
+        assert (figures["data"]["set"], figures["persons"], figures["dataset"]) == (dataset, count, dataset)
+        assert own[dataset] in figures and len(figures["calibration"]["reliability"]) == 10
+    assert figures["left_out"]["kinds"] == {
+        "the sequence is missing": {"samples": 4, "first": ["TS2", "TS3", "TS4", "TS6"]}
+    }
+    assert list(figures["three_d"]) == ["all", "studio GS", "outdoor"]
+    told = capsys.readouterr()
+    assert "4 left out, the sequence is missing (TS2, TS3, TS4 and 1 more)" in told.err
+    assert "Left out: 4 samples" in told.out and "nan" not in told.out
+    assert main.main(["tables", str(tmp_path)]) == 0
+
+
+def test_bad_samples_are_counted_or_stop_the_evaluation(
+    shards: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load(shards / "shard-00000.npz") as shard:
+        arrays = {name: shard[name] for name in shard.files}
+    arrays["joints_mm"] = arrays["joints_mm"].copy()
+    arrays["joints_mm"][1, 4, 2] = np.nan
+    arrays["jpeg"][arrays["offset"][2] : arrays["offset"][3]] = 0
+    # A person far outside the picture: the box cannot be cut out.
+    arrays["joints_px"] = arrays["joints_px"].copy()
+    arrays["joints_px"][3] += 5000.0
+    arrays["visible"][4, 5:] = False
+    np.savez(tmp_path / "shard-00000.npz", **arrays)
+    whole = (shards / "shard-00000.npz").read_bytes()
+    (tmp_path / "shard-00001.npz").write_bytes(whole[: len(whole) // 2])
+    spoiled = bytearray(whole)
+    spoiled[len(whole) // 3] ^= 0xFF
+    (tmp_path / "shard-00002.npz").write_bytes(bytes(spoiled))
+    np.savez(tmp_path / "shard-00003.npz", **{**arrays, "offset": arrays["offset"][:-1]})
+    np.savez(tmp_path / "shard-00004.npz", **{name: array for name, array in arrays.items() if name != "visible"})
+    out = tmp_path / "figures.json"
+    assert main.main(evaluate_words("rendered", tmp_path, weights, "--json", out)) == 0
+    figures = json.loads(out.read_text())
+    assert figures["persons"] == 2
+    assert {kind: entry["first"] for kind, entry in figures["left_out"]["kinds"].items()} == {
+        "a joint is not a number": ["shard-00000:1"],
+        "the picture is damaged": ["shard-00000:2"],
+        "the box lies outside the picture": ["shard-00000:3"],
+        "fewer than 6 joints are in the picture": ["shard-00000:4"],
+        "the shard is damaged": ["shard-00001.npz", "shard-00002.npz"],
+        "the shard's fields are of different lengths": ["shard-00003.npz"],
+        "the shard lacks visible": ["shard-00004.npz"],
+    }
+    assert figures["left_out"]["samples"] == 8 and "1 left out, the shard lacks visible" in capsys.readouterr().err
+    out.unlink()
+    assert main.main(evaluate_words("rendered", tmp_path, weights, "--json", out, "--on-bad", "stop")) == 2
+    told = capsys.readouterr().err
+    assert "shard-00000:1: a joint is not a number: delete the shard and render again." in told
+    assert not out.exists()
+    assert len(rendered.training_crops(tmp_path, tmp_path / "cache")) == 3  # cutting a crop needs no picture
+
+
+def test_people_are_told_from_empty_pictures(
+    lspet: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = tmp_path / "nobody"
+    for name, size in {"a.jpg": 90, "deeper/b.png": 40, "tiny.png": 4}.items():
+        test_datasets.write_picture(nobody / name, size, size)
+    (nobody / "broken.jpg").write_bytes(b"none")
+    out = tmp_path / "figures.json"
+    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody, "--json", out)) == 0
+    found = json.loads(out.read_text())
+    assert found["without_people"]["pictures"] == 2 and found["left_out"]["samples"] == 2
+    assert 0.0 <= found["without_people"]["roc_auc"] <= 1.0
+    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False)
+    both = [predictor.predict(np.full((s, s, 3), 90, np.uint8), (0, 0, s, s)).mean_confidence for s in (90, 40)]
+    assert found["without_people"]["mean_confidence_empty"] == pytest.approx(np.mean(both), rel=1e-2)
+    assert "People against 2 pictures without" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", tmp_path / "none")) == 2
+    assert "holds no pictures" in capsys.readouterr().err
 
 
 def test_the_card_is_written_from_the_figures(lspet: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def training_crops(folder: Path, cache: Path, on_bad: OnBad = "skip") -> CropSet
 def _persons(path: Path) -> int:
     """Return how many persons a shard holds; none in a damaged one, which ``samples`` tells of."""
     try:
-        with np.load(path) as shard:
+        with path.open("rb") as file, np.load(file) as shard:
             return len(shard["joints_px"])
     except (KeyError, *_DAMAGED):
         return 0
@@ -76,7 +76,7 @@ def _persons(path: Path) -> int:
 def _read(path: Path, problems: Problems) -> Arrays:
     """Read a shard; nothing when it is damaged, which is then counted."""
     try:
-        with np.load(path) as shard:
+        with path.open("rb") as file, np.load(file) as shard:
             arrays = {name: shard[name] for name in _FIELDS}
     except KeyError as error:
         problems.add(f"the shard lacks {error.args[0].split(' ')[0]}", path.name, AGAIN)
