@@ -26,7 +26,9 @@ def print_figures(figures: Figures) -> None:
     name, preset = figures["checkpoint"]["name"], figures["checkpoint"]["preset"]
     print(f"{name} ({preset}) on {figures['data']['title']}: {figures['persons']} persons; {figures['protocol']}")
     for part in (_accuracy, _bones, _three_d, _confidence):
-        print("\n".join(["", *part(figures)]))
+        lines = list(part(figures))
+        if lines:
+            print("\n".join(["", *lines]))
 
 
 def number(value: float | None, form: str = "{:.1f}") -> str:
