@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.predictor import Predictor
 from train import card, config
 from train.datasets import rendered
+from train.datasets.empty import is_held_out
 from train.evaluation import command as evaluate
 
 
@@ -197,11 +198,11 @@ def test_people_are_told_from_empty_pictures(
     lspet: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nobody = tmp_path / "nobody"
-    for name, size in {"a.jpg": 90, "deeper/b.png": 40, "tiny.png": 4}.items():
+    for name, size in {"a.jpg": 90, "deeper/c.png": 40, "wee.png": 4}.items():
         test_datasets.write_picture(nobody / name, size, size)
     (nobody / "broken.jpg").write_bytes(b"none")
     out = tmp_path / "figures.json"
-    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody, "--json", out)) == 0
+    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody, "--empty-all", "--json", out)) == 0
     found = json.loads(out.read_text())
     assert found["without_people"]["pictures"] == 2 and found["left_out"]["samples"] == 2
     assert 0.0 <= found["without_people"]["roc_auc"] <= 1.0
@@ -209,6 +210,14 @@ def test_people_are_told_from_empty_pictures(
     both = [predictor.predict(np.full((s, s, 3), 90, np.uint8), (0, 0, s, s)).mean_confidence for s in (90, 40)]
     assert found["without_people"]["mean_confidence_empty"] == pytest.approx(np.mean(both), rel=1e-2)
     assert "People against 2 pictures without" in capsys.readouterr().out
+    # What training may have seen is not measured unless asked for.
+    held_out = next(f"{number}.jpg" for number in range(99) if is_held_out(f"{number}.jpg"))
+    assert not is_held_out("a.jpg")
+    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody)) == 2
+    assert "holds no pictures that training holds out: add --empty-all" in capsys.readouterr().err
+    test_datasets.write_picture(nobody / held_out, 40, 40)
+    assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody)) == 0
+    assert "People against 1 pictures without" in capsys.readouterr().out
     (tmp_path / "none").mkdir()
     assert main.main(evaluate_words("lsp", lspet, weights, "--empty", tmp_path / "none")) == 2
     assert "holds no pictures" in capsys.readouterr().err

@@ -212,7 +212,7 @@ def test_calibration_error_is_the_mean_gap_over_ten_bins() -> None:
 def test_roc_area_counts_how_often_people_score_higher() -> None:
     assert metrics.roc_auc(np.array([0.9, 0.5]), np.array([0.5, 0.1, 0.2])) == pytest.approx(5.5 / 6)
     rows = [row("a", whole_confidence=0.9), row("b", whole_confidence=0.5)]
-    figures = empty.figures(Collected(rows), [0.5, 0.1, 0.2], Path("nobody"))
+    figures = empty.figures(Collected(rows), [0.5, 0.1, 0.2], Path("nobody"), everything=True)
     assert figures["roc_auc"] == pytest.approx(5.5 / 6) and figures["pictures"] == 3
     assert figures["mean_confidence_people"] == pytest.approx(0.7)
     assert figures["roc_auc_people_in_their_boxes"] == 1.0  # 0.75 in their boxes

@@ -80,7 +80,7 @@ def test_two_processes_evaluate_to_the_figures_of_one(
     write_picture("nobody/b.jpg")
     words = [
         "evaluate", "--dataset", "lsp", "--data", tmp_path / "lspet", "--checkpoint", weights, "--no-flip",
-        "--device", "cpu", "--empty", tmp_path / "nobody", "--json",
+        "--device", "cpu", "--empty", tmp_path / "nobody", "--empty-all", "--json",
     ]  # fmt: skip
     assert main.main([*map(str, words), str(tmp_path / "one.json")]) == 0
     leader, other = together(*words, tmp_path / "two.json")

@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--empty", type=Path, metavar="DIR", help="pictures without people: can the confidence tell them apart?"
     )
+    parser.add_argument(
+        "--empty-all", action="store_true", help="all of these pictures, not only the one in five that is held out"
+    )
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file")
 
 
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         },
     }
     if args.empty is not None:
-        figures["without_people"] = empty.figures(found, nobody, args.empty)
+        figures["without_people"] = empty.figures(found, nobody, args.empty, args.empty_all)
     print_figures(figures)
     if args.json is not None:
         text = json.dumps(without_nan(figures), indent=1, allow_nan=False)
@@ -100,7 +103,7 @@ def _gathered(
     try:
         samples = catalogue.samples(name, args.data, args.split, problems.on_bad, problems, share)
         rows = collect(predictor, samples, problems, whole=args.empty is not None, show=share.leads)
-        nobody = [] if args.empty is None else empty.scores(predictor, args.empty, problems, share)
+        nobody = [] if args.empty is None else empty.scores(predictor, args.empty, problems, share, args.empty_all)
         part = rows, nobody, problems.found
     except UserError as error:
         part = error

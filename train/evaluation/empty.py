@@ -13,25 +13,32 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.errors import UserError
-from core.media import PICTURE_SUFFIXES
 from core.predictor import BATCH, SMALLEST_SIDE_PX, Predictor
 from core.sharding import Share
 from train import metrics
+from train.datasets import empty
 from train.datasets.reading import Problems, picture_or_problem
 from train.evaluation import intervals
 from train.evaluation.collecting import Collected, whole_picture
 from train.evaluation.shared import Figures
 
 
-def scores(predictor: Predictor, folder: Path, problems: Problems, share: Share) -> list[float]:
+def scores(predictor: Predictor, folder: Path, problems: Problems, share: Share, everything: bool) -> list[float]:
     """Return the mean confidences on this process's share of the pictures below a folder.
+
+    Args:
+        predictor: what is measured.
+        folder: pictures without people.
+        problems: counts those that cannot be predicted.
+        share: which of them this process takes.
+        everything: not only those that training holds out.
 
     Raises:
         UserError: there is no picture.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    files = empty.pictures(folder, held_out=True) + (empty.pictures(folder, held_out=False) if everything else [])
     if not files:
-        raise UserError(f"{folder} holds no pictures", "give --empty a folder of pictures without people")
+        raise UserError(f"{folder} holds no pictures that training holds out", "add --empty-all if none was trained on")
     mine = share.take(files)
     out: list[float] = []
     with tqdm(desc="without people", total=len(mine), unit="picture", disable=not share.leads) as bar:
@@ -39,7 +46,7 @@ def scores(predictor: Predictor, folder: Path, problems: Problems, share: Share)
             part = mine[start : start + BATCH]
             pictures = []
             for path in part:
-                name = str(path.relative_to(folder))
+                name = f"{folder.name}/{path.relative_to(folder)}"
                 picture = picture_or_problem(path, name, problems)
                 if picture is not None and min(picture.shape[:2]) < SMALLEST_SIDE_PX:
                     problems.add("the picture is too small", name)
@@ -50,19 +57,20 @@ def scores(predictor: Predictor, folder: Path, problems: Problems, share: Share)
     return out
 
 
-def figures(found: Collected, empty: list[float], folder: Path) -> Figures:
+def figures(found: Collected, scored: list[float], folder: Path, everything: bool) -> Figures:
     """Return the area under the ROC curve of people against empty pictures.
 
     Raises:
         UserError: no picture without people could be read.
     """
-    if not empty:
+    if not scored:
         raise UserError(f"none of the pictures in {folder} can be read", "give --empty another folder")
-    nobody: NDArray[np.float64] = np.sort(np.array(empty))
+    nobody: NDArray[np.float64] = np.sort(np.array(scored))
     in_boxes = found.confidence.mean(1)
     return {
         "folder": folder.name,
         "pictures": len(nobody),
+        "which": "all" if everything else "those that training holds out, one in five by name",
         "protocol": "mean peak confidence with the whole centred square as the box, people and empty pictures alike",
         "mean_confidence_people": float(found.whole_confidence.mean()),
         "mean_confidence_empty": float(nobody.mean()),
