@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="compact-geo", help="bundled name or file")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--no-flip", action="store_true", help="without mirror averaging")
+    parser.add_argument("--refine", action="store_true", help="bend the skeletons in space (core.refine)")
     parser.add_argument(
         "--on-bad", choices=tuple(ON_BAD), default="skip", help="bad samples: leave out and count, or stop at the first"
     )
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     name, title = catalogue.which(args.dataset, args.data)
     problems = Problems(title, ON_BAD[args.on_bad])
     with sharding.shared() as share:
-        predictor = Predictor(loaded, args.device, flip=not args.no_flip)
+        predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
         rows, nobody = _gathered(args, name, predictor, problems, share)
         if not share.leads:
             return 0
@@ -74,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
             "folder": args.data.resolve().name,
             "split": args.split or catalogue.default_split(name),
         },
-        "protocol": BOXES.get(name, FROM_LABELS) + ("" if args.no_flip else "; mirror averaging"),
+        "protocol": BOXES.get(name, FROM_LABELS)
+        + ("" if args.no_flip else "; mirror averaging")
+        + ("; refined in space" if args.refine else ""),
         "checkpoint": {
             **checkpoint.summary(loaded.info),
             "weights_sha256": loaded.info.metadata.get("weights_sha256"),
