@@ -137,7 +137,7 @@ def test_limbs_point_where_the_motion_capture_says() -> None:
     )  # fmt: skip
     worst = 0.0
     for number in range(12):
-        rotations, _ = pose_sampling.draw(random, poses)
+        rotations, _, _ = pose_sampling.draw(random, poses)
         posed = body.pose(body.shape(renderer.phenotype_of(number)), rotations)
         for part, start, end in limbs:
             said = TO_BODY_AXES @ rotations[part] @ OFFSETS_M[part + 1]
@@ -174,8 +174,8 @@ def test_splits_share_no_body_and_no_photograph(tmp_path: Path) -> None:
 
 def test_procedural_poses_render_without_a_file() -> None:
     random = np.random.default_rng(0)
-    rotations, clip = pose_sampling.draw(random, pose_sampling.load(None, "val"))
-    assert clip == -1
+    rotations, clip, action = pose_sampling.draw(random, pose_sampling.load(None, "val"))
+    assert clip == -1 and action in ("standing", "sitting", "crouching", "kneeling")
     assert np.allclose(rotations @ rotations.transpose(0, 2, 1), np.eye(3), atol=1e-6)
 
 

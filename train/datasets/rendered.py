@@ -22,6 +22,7 @@ FEWEST_JOINTS: Final = 6
 """Persons with fewer joints in the picture are left out: their box says little."""
 AGAIN: Final = "delete the shard and render again"
 _FIELDS: Final = ("jpeg", "offset", "joints_px", "joints_mm", "visible", "scene")
+_NEWER: Final = ("subject", "action")
 _DAMAGED: Final = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
@@ -42,7 +43,10 @@ def shards(folder: Path) -> list[Path]:
 def samples(
     folder: Path, on_bad: OnBad = "skip", problems: Problems | None = None, share: Share = ALONE
 ) -> Iterator[Sample]:
-    """Read every rendered person, or a share of them; a box is drawn around the joints that are in the picture."""
+    """Read every rendered person, or a share of them; a box is drawn around the joints that are in the picture.
+
+    Shards of earlier versions tell no subject and no action.
+    """
     files = shards(folder)
     with told(f"rendered {folder.name}", on_bad, problems) as counted:
         for path in files:
@@ -78,6 +82,7 @@ def _read(path: Path, problems: Problems) -> Arrays:
     try:
         with path.open("rb") as file, np.load(file) as shard:
             arrays = {name: shard[name] for name in _FIELDS}
+            arrays |= {name: shard[name] for name in _NEWER if name in shard.files}
     except KeyError as error:
         problems.add(f"the shard lacks {error.args[0].split(' ')[0]}", path.name, AGAIN)
         return {}
@@ -85,10 +90,11 @@ def _read(path: Path, problems: Problems) -> Arrays:
         problems.add("the shard is damaged", path.name, AGAIN)
         return {}
     count = len(arrays["scene"])
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "joints_px": (count, JOINT_COUNT, 2), "joints_mm": (count, JOINT_COUNT, 3), "visible": (count, JOINT_COUNT),
         "offset": (count + 1,),
     }  # fmt: skip
+    shapes |= {name: (count,) for name in _NEWER if name in arrays}
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         problems.add("the shard's fields are of different lengths", path.name, AGAIN)
         return {}
@@ -112,4 +118,7 @@ def _sample(arrays: Arrays, index: int, name: str, problems: Problems) -> Sample
         return None
     picture = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     box = box_around(joints_px[visible])
-    return Sample(picture, joints_px, visible, box, joints_mm, name, str(arrays["scene"][index]))
+    scene, subject, action = (
+        str(arrays[field][index]) if field in arrays else "" for field in ("scene", "subject", "action")
+    )
+    return Sample(picture, joints_px, visible, box, joints_mm, name, scene, subject, action)

@@ -214,10 +214,10 @@ class Wardrobe:
             hair = np.where(self._on_neck, behind + 0.005, hair)
         return np.asarray(hair)
 
-    def draw(self, random: np.random.Generator) -> Dress:
-        """Draw an outfit."""
+    def draw(self, random: np.random.Generator, tight: bool = False) -> Dress:
+        """Draw an outfit; ``tight`` for one that hides nothing of the body's shape."""
         skin = np.clip(SKIN_TONES[int(random.integers(len(SKIN_TONES)))] * random.uniform(0.9, 1.08), 0, 1)
-        tight = random.random() < 0.3
+        tight = random.random() < 0.3 or tight
         looseness = (0.003, 0.003) if tight else tuple(random.uniform(0.006, 0.026, 2))
         sleeve = random.choice([-0.05, 0.22, 0.38, 0.6, 0.97], p=[0.1, 0.2, 0.25, 0.1, 0.35])
         leg = random.choice([0.2, 0.42, 0.55, 0.97], p=[0.12, 0.2, 0.1, 0.58])

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from core.errors import UserError
 from core.skeleton import BONES, JOINT_COUNT, joint_side
-from train.render import scene, shards
+from train.render import lab, scene, shards
 from train.render.pose_sampling import Split
 from train.render.renderer import RenderConfig
 
@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards; a stopped run goes on there")
     parser.add_argument("--count", type=int, required=True, help="pictures in all")
-    parser.add_argument("--scene", default="mixed", choices=(*scene.SCENES, "mixed"))
+    parser.add_argument(
+        "--scene", default="mixed", choices=(*scene.SCENES, "mixed", lab.SCENE),
+        help="studio-lab is narrow on purpose: few people and actions, four cameras, one light",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--split", default="train", choices=get_args(Split), help="splits share neither bodies nor motion clips"

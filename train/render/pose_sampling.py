@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,16 +37,37 @@ class PoseSource:
     Attributes:
         local_xyzw: (N, 19, 4) local rotations of ``ROTATING``.
         clip: (N,) clip number.
+        action: (N,) what the clip shows.
     """
 
     local_xyzw: FloatArray
     clip: NDArray[np.int64]
+    action: NDArray[np.str_]
 
 
 def split_of(name: str) -> Split:
     """Assign a clip to a split by its name: 80 % train, 10 % val, 10 % test, for ever the same."""
     draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
     return "val" if draw == 8 else "test" if draw == 9 else "train"
+
+
+_ACTIONS: Final = {
+    # the motion-capture library's own descriptions of subjects and trials, by the start of a clip's name
+    "cmu_acrnn_indian": "indian dance", "cmu_acrnn_martial": "martial arts", "cmu_acrnn_salsa": "salsa",
+    "cmu_amc/01": "playground", "cmu_amc/02_03": "running", "cmu_amc/02_04": "jumping", "cmu_amc/02_05": "punching",
+    "cmu_amc/02_06": "bending", "cmu_amc/02_07": "swordplay", "cmu_amc/02_08": "swordplay",
+    "cmu_amc/02_09": "swordplay", "cmu_amc/02_10": "washing", "cmu_amc": "walking", "cmu_iclone/005": "modern dance",
+    "cmu_iclone/006": "basketball", "cmu_iclone/007": "walking", "deepmimic/humanoid3d_walk": "walking",
+    "deepmimic/humanoid3d_jog": "running", "deepmimic/humanoid3d_run": "running",
+}  # fmt: skip
+
+
+def action_of(clip_name: str) -> str:
+    """Return what a clip shows, in a word or two."""
+    for start, action in _ACTIONS.items():
+        if clip_name.startswith(start):
+            return action
+    return clip_name.rpartition("/")[2].removeprefix("humanoid3d_").replace("_", " ")
 
 
 def load(path: Path | None, split: Split) -> PoseSource:
@@ -55,7 +77,7 @@ def load(path: Path | None, split: Split) -> PoseSource:
         UserError: the file is not a pose file.
     """
     if path is None:
-        return PoseSource(np.zeros((0, len(ROTATING), 4)), np.zeros(0, np.int64))
+        return PoseSource(np.zeros((0, len(ROTATING), 4)), np.zeros(0, np.int64), np.zeros(0, np.str_))
     try:
         with np.load(path) as poses:
             local, clip = poses["local_quat_xyzw"].astype(np.float64), poses["clip"].astype(np.int64)
@@ -63,11 +85,11 @@ def load(path: Path | None, split: Split) -> PoseSource:
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not a file of poses", "give mocap_poses.npz, or leave --poses out") from error
     chosen = np.array([split_of(name) == split for name in names])[clip]
-    return PoseSource(local[chosen], clip[chosen])
+    return PoseSource(local[chosen], clip[chosen], np.array([action_of(name) for name in names])[clip[chosen]])
 
 
-def draw(random: np.random.Generator, source: PoseSource) -> tuple[FloatArray, int]:
-    """Draw one pose: (24, 3, 3) global rotations, and its clip (-1: procedural)."""
+def draw(random: np.random.Generator, source: PoseSource) -> tuple[FloatArray, int, str]:
+    """Draw one pose: (24, 3, 3) global rotations, its clip (-1: procedural), and the action."""
     kind = random.random()
     if len(source.clip) == 0:
         kind = 0.62 + 0.38 * kind
@@ -77,7 +99,7 @@ def draw(random: np.random.Generator, source: PoseSource) -> tuple[FloatArray, i
         if kind > 0.54:
             other = int(random.integers(len(source.clip)))
             local[list(LOWER)] = source.local_xyzw[other][list(LOWER)]
-        return globals_of(_jitter(random, local, 4.0)), clip
+        return globals_of(jitter(random, local, 4.0)), clip, str(source.action[index])
     local = _standing(random)
     clip = -1
     if len(source.clip) and random.random() < 0.4:
@@ -87,14 +109,17 @@ def draw(random: np.random.Generator, source: PoseSource) -> tuple[FloatArray, i
         clip = int(source.clip[index])
     else:
         _arms(random, local)
-    lower = random.random()
+    lower, action = random.random(), "standing"
     if lower < 0.35:
         _sit(random, local)
+        action = "sitting"
     elif lower < 0.5:
         _crouch(random, local)
+        action = "crouching"
     elif lower < 0.62:
         _kneel(random, local)
-    return globals_of(_jitter(random, local, 6.0)), clip
+        action = "kneeling"
+    return globals_of(jitter(random, local, 6.0)), clip, action
 
 
 def globals_of(local_xyzw: FloatArray) -> FloatArray:
@@ -131,9 +156,11 @@ def _standing(random: np.random.Generator) -> FloatArray:
     return local
 
 
-def _arms(random: np.random.Generator, local: FloatArray) -> None:
+_ARMS: Final = ("hang", "hang", "bent", "phone", "desk", "overhead", "forward", "side")
+
+
+def _arms(random: np.random.Generator, local: FloatArray, kinds: tuple[str, ...] = _ARMS) -> None:
     """Set both arms: hanging, on the hips, phone, desk, overhead, forwards, sideways; sometimes each its own."""
-    kinds = ["hang", "hang", "bent", "phone", "desk", "overhead", "forward", "side"]
     both = kinds[int(random.integers(len(kinds)))]
     for shoulder, elbow, wrist, sign in ((7, 8, 9, 1), (12, 13, 14, -1)):
         kind = both if random.random() < 0.55 else kinds[int(random.integers(len(kinds)))]
@@ -186,7 +213,34 @@ def _kneel(random: np.random.Generator, local: FloatArray) -> None:
         _set(local, knee, _euler("XYZ", n(85, 9) if foot_down else float(np.clip(n(92, 18), 40, 145)), 0, 0))
 
 
-def _jitter(random: np.random.Generator, local_xyzw: FloatArray, degrees: float) -> FloatArray:
+def jitter(random: np.random.Generator, local_xyzw: FloatArray, degrees: float) -> FloatArray:
+    """Turn every joint of a pose by a little, about ``degrees`` in all."""
     noise = Rotation.from_rotvec(np.deg2rad(degrees) * random.normal(0, 0.6, (len(ROTATING), 3)))
     out: FloatArray = (Rotation.from_quat(local_xyzw) * noise).as_quat()
     return out
+
+
+def _family(
+    legs: Callable[[np.random.Generator, FloatArray], None] | None, *arms: str
+) -> Callable[[np.random.Generator], FloatArray]:
+    def pose(random: np.random.Generator) -> FloatArray:
+        local = _standing(random)
+        _arms(random, local, arms or _ARMS)
+        if legs is not None:
+            legs(random, local)
+        return local
+
+    return pose
+
+
+FAMILIES: Final[dict[str, Callable[[np.random.Generator], FloatArray]]] = {
+    "standing": _family(None, "hang", "bent", "side"),
+    "greeting": _family(None, "hang", "overhead", "forward"),
+    "phoning": _family(None, "phone", "hang"),
+    "reaching up": _family(None, "overhead"),
+    "sitting": _family(_sit, "hang", "bent", "forward"),
+    "working at a desk": _family(_sit, "desk", "phone"),
+    "crouching": _family(_crouch),
+    "kneeling": _family(_kneel),
+}
+"""Procedural actions, each a function that draws (19, 4) local rotations."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.skeleton import ROOT
-from train.render import camera, pose_sampling, scene
-from train.render.body import BodyModel, Shape
+from train.render import camera, lab, pose_sampling, scene
+from train.render.body import BodyModel, Posed, Shape
 from train.render.camera import View
-from train.render.clothing import Wardrobe
+from train.render.clothing import Dress, Wardrobe
 from train.render.drawing import Canvas, Figure
 from train.render.pose_sampling import Split
 from train.render.scene import Scene
@@ -30,7 +31,7 @@ class RenderConfig:
     """What to render.
 
     Attributes:
-        scene: ``studio``, ``house``, ``outdoor`` or ``mixed``.
+        scene: ``studio``, ``house``, ``outdoor``, ``mixed`` or ``studio-lab`` (see ``lab``).
         split: ``train``, ``val`` or ``test``; they share neither clips, nor bodies, nor photographs.
         seed: of every draw.
         poses: motion-capture file, or None for procedural poses only.
@@ -59,7 +60,9 @@ class Rendered:
         view: the camera.
         pelvis_mm: (3,) where the pelvis is from the camera.
         body, clip: which body and motion clip (-1: procedural pose).
-        scene: studio, house or outdoor.
+        scene: studio, house, outdoor or studio-lab.
+        subject: who: ``body 17``, in the laboratory ``L3``.
+        action: what the clip shows, or the procedural family's name.
         stature_mm: the body's standing height.
     """
 
@@ -72,7 +75,9 @@ class Rendered:
     pelvis_mm: NDArray[np.float64]
     body: int
     clip: int
-    scene: Scene
+    scene: str
+    subject: str
+    action: str
     stature_mm: float
 
 
@@ -89,6 +94,7 @@ class Renderer:
         self._backgrounds = scene.open_backgrounds(config.backgrounds, *_PHOTO_SHARE[config.split])
         self._body = BodyModel()
         self._shape = lru_cache(maxsize=BODIES)(self._numbered_shape)
+        self._lab_person = lru_cache(maxsize=8)(self._person_of_the_lab)
         self._wardrobe = Wardrobe(self._body)
         self._canvas = Canvas(config.size_px, self._body.faces, self._wardrobe.rest_m, self._wardrobe.face)
 
@@ -96,9 +102,13 @@ class Renderer:
         """Render picture number ``index`` of this seed."""
         config = self.config
         random = np.random.default_rng((config.seed, _BODY_BASE[config.split], index))
+        return self._in_the_lab(random) if config.scene == lab.SCENE else self._anywhere(random)
+
+    def _anywhere(self, random: np.random.Generator) -> Rendered:
+        config = self.config
         place = scene.SCENES[int(random.integers(3))] if config.scene == "mixed" else _scene(config.scene)
         body = _BODY_BASE[config.split] + int(random.integers(BODIES))
-        rotations, clip = pose_sampling.draw(random, self._poses)
+        rotations, clip, action = pose_sampling.draw(random, self._poses)
         dress = self._wardrobe.draw(random)
         shape = self._shape(body)
         posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
@@ -118,13 +128,31 @@ class Renderer:
         drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, light, stage)
         picture = drawn[..., :3] if photo is None else drawn[..., :3] + photo * (1.0 - drawn[..., 3:])
         image, quality = scene.finish(random, picture)
-        camera_mm = view.to_camera_m(posed.joints_m) * 1000.0
-        joints_px = view.project_px(posed.joints_m)
         return Rendered(
-            image=image, quality=quality, joints_px=joints_px, joints_mm=camera_mm - camera_mm[ROOT],
-            visible=camera.in_picture(joints_px, config.size_px), view=view, pelvis_mm=camera_mm[ROOT],
-            body=body, clip=clip, scene=place, stature_mm=shape.stature_m * 1000.0,
+            image=image, quality=quality, **_truth(posed, view, config.size_px), body=body, clip=clip, scene=place,
+            subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0,
         )  # fmt: skip
+
+    def _in_the_lab(self, random: np.random.Generator) -> Rendered:
+        config = self.config
+        people = lab.PEOPLE[config.split]
+        person = people[int(random.integers(len(people)))]
+        take = lab.draw_take(random, self._poses, config.split)
+        shape, dress = self._lab_person(person)
+        posed = self._body.pose(shape, take.rotations, dress.stand_off_m, dress.softness)
+        posed = posed.moved(*lab.draw_place(random, posed.vertices_m))
+        view = lab.draw_view(random, posed.joints_m, config.size_px)
+        stage = lab.stage(scene.seat(random, posed.vertices_m, posed.joints_m, 0.0))
+        drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, lab.light(), stage)
+        image, quality = scene.finish(random, drawn[..., :3], plain=True)
+        return Rendered(
+            image=image, quality=quality, **_truth(posed, view, config.size_px), body=-int(person[1:]), clip=take.clip,
+            scene=lab.SCENE, subject=person, action=take.action, stature_mm=shape.stature_m * 1000.0,
+        )  # fmt: skip
+
+    def _person_of_the_lab(self, person: str) -> tuple[Shape, Dress]:
+        random = np.random.default_rng((78, int(person[1:])))
+        return self._body.shape(lab.phenotype_of(person)), self._wardrobe.draw(random, tight=True)
 
     def _numbered_shape(self, body: int) -> Shape:
         return self._body.shape(phenotype_of(body))
@@ -132,6 +160,16 @@ class Renderer:
     def silhouette(self) -> NDArray[np.bool_]:
         """Return where the person rendered last is, furniture left away: (h, w)."""
         return self._canvas.silhouette()
+
+
+def _truth(posed: Posed, view: View, size_px: tuple[int, int]) -> dict[str, Any]:
+    """Return the fields of ``Rendered`` that body and camera decide."""
+    camera_mm = view.to_camera_m(posed.joints_m) * 1000.0
+    joints_px = view.project_px(posed.joints_m)
+    return {
+        "joints_px": joints_px, "joints_mm": camera_mm - camera_mm[ROOT], "pelvis_mm": camera_mm[ROOT], "view": view,
+        "visible": camera.in_picture(joints_px, size_px),
+    }  # fmt: skip
 
 
 def _scene(name: str) -> Scene:

@@ -242,8 +242,18 @@ def draw_light(random: np.random.Generator, scene: Scene) -> Light:
     return Light(sun, strength * (1.0 + random.normal(0, 0.06, 3)), sky, sky * random.uniform(0.35, 0.8))
 
 
-def finish(random: np.random.Generator, picture: NDArray[np.float32]) -> tuple[NDArray[np.uint8], int]:
-    """Apply exposure, blur and noise: (h, w, 3) uint8, and the JPEG quality to write it with."""
+def finish(
+    random: np.random.Generator, picture: NDArray[np.float32], plain: bool = False
+) -> tuple[NDArray[np.uint8], int]:
+    """Apply exposure, blur and noise: (h, w, 3) uint8, and the JPEG quality to write it with.
+
+    Args:
+        picture: (h, w, 3) in 0..1.
+        plain: as one good camera sees it: a little noise, always the same exposure.
+    """
+    if plain:
+        noise = random.standard_normal(picture.shape, dtype=np.float32) * np.float32(0.008)
+        return np.clip((picture + noise) * 255.0 + 0.5, 0, 255).astype(np.uint8), 92
     out: NDArray[Any] = np.clip(picture, 0, 1) ** np.float32(random.uniform(0.8, 1.25))
     if random.random() < 0.04:
         out = np.repeat(out.mean(axis=2, keepdims=True), 3, axis=2)

@@ -26,6 +26,7 @@ from train.render.renderer import RenderConfig, Rendered, Renderer
 SHARD = 250
 """Pictures in a shard; the last one of a set may hold fewer."""
 KEYS = ("jpeg", "offset", "joints_px", "joints_mm", "visible", "body", "clip", "scene", "stature_mm")
+"""What every shard holds; newer ones also tell ``subject`` and ``action``."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def pack(pictures: Iterable[Rendered], record: str) -> dict[str, NDArray[Any]]:
         "body": np.array([item.body for item in items], dtype=np.int64),
         "clip": np.array([item.clip for item in items], dtype=np.int64),
         "scene": np.array([item.scene for item in items]),
+        "subject": np.array([item.subject for item in items]),
+        "action": np.array([item.action for item in items]),
         "stature_mm": np.array([item.stature_mm for item in items], dtype=np.float32),
         "record": np.array(record),
     }
