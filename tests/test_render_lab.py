@@ -64,7 +64,7 @@ def test_people_and_takes_are_of_one_split_and_actions_of_all() -> None:
             clips = {str(take.clip) for take in drawn if take.action == action and take.clip >= 0}
             assert len(clips) <= lab.TAKES
             seen.setdefault(action, []).append(clips)
-    assert actions[0] == actions[1] == actions[2] and len(actions[0]) >= len(pose_sampling.FAMILIES)
+    assert actions[0] == actions[1] == actions[2] and len(actions[0]) >= len(lab.POSED)
     for train, val, test in seen.values():
         assert not (train & val or train & test or val & test)
 

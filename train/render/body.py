@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from core.errors import UserError
 from core.skeleton import JOINT_COUNT, JOINT_INDEX
-from train.render.pose_sampling import OFFSETS_M, PARENTS
+from train.render.rig import OFFSETS_M, PARENTS
 
 FloatArray = NDArray[np.float32]
 

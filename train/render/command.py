@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split", default="train", choices=get_args(Split), help="splits share neither bodies nor motion clips"
     )
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs without people (default: drawn rooms)")
-    parser.add_argument("--poses", type=Path, help="mocap_poses.npz (default: standing, sitting, crouching)")
+    parser.add_argument("--poses", type=Path, help="mocap_poses.npz (default: the bundled pose prior)")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a contact sheet with the joints drawn")
 

@@ -13,9 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from train.render import camera, pose_sampling, scene
+from train.render import camera, families, rig, scene
 from train.render.camera import View
-from train.render.pose_sampling import FloatArray, PoseSource, Split
+from train.render.pose_sampling import PoseSource, Split
+from train.render.prior import PosePrior
+from train.render.rig import FloatArray
 from train.render.scene import Light, Stage
 
 SCENE: Final = "studio-lab"
@@ -26,6 +28,10 @@ TAKES: Final = 4
 """Takes of each action and split; a take is a clip, or for procedural actions one drawn pose and its small changes."""
 CAPTURED: Final = ("basketball", "martial arts", "modern dance", "salsa", "walking")
 """Actions of the motion capture that have clips in every split."""
+POSED: Final = (
+    "standing", "greeting", "phoning", "reaching up", "sitting", "working at a desk", "crouching", "kneeling",
+)  # fmt: skip
+"""Procedural actions."""
 _BUILDS: Final = (
     # gender, height, weight, muscle, proportions of L1, L2, ...
     (0.95, 0.42, 0.42, 0.55, 0.6), (0.05, 0.34, 0.45, 0.45, 0.7), (0.9, 0.36, 0.62, 0.5, 0.5),
@@ -58,24 +64,25 @@ def phenotype_of(person: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def draw_take(random: np.random.Generator, poses: PoseSource, split: Split) -> Take:
+def draw_take(random: np.random.Generator, poses: PoseSource | PosePrior, split: Split) -> Take:
     """Draw a pose of one action: from a few clips of the split, or near one of a few procedural poses."""
-    captured = [name for name in CAPTURED if (poses.action == name).any()]
-    actions = (*captured, *pose_sampling.FAMILIES)
+    source = poses if isinstance(poses, PoseSource) else None
+    captured = [name for name in CAPTURED if source is not None and (source.action == name).any()]
+    actions = (*captured, *POSED)
     action = actions[int(random.integers(len(actions)))]
     number = int(random.integers(TAKES))
-    if action in captured:
-        clips = clips_of(poses, action)
+    if source is not None and action in captured:
+        clips = clips_of(source, action)
         clip = clips[number % len(clips)]
-        rows = np.flatnonzero(poses.clip == clip)
-        local, degrees = poses.local_xyzw[int(random.choice(rows))], 2.0
+        rows = np.flatnonzero(source.clip == clip)
+        local, degrees = source.local_xyzw[int(random.choice(rows))], 2.0
     else:
         # A take is the same for every seed of a set, and another one in another split.
         clip, degrees = -1, 5.0
-        kind = tuple(pose_sampling.FAMILIES).index(action)
+        kind = POSED.index(action)
         fixed = np.random.default_rng((41, list(PEOPLE).index(split), kind, number))
-        local = pose_sampling.FAMILIES[action](fixed)
-    return Take(pose_sampling.globals_of(pose_sampling.jitter(random, local, degrees)), clip, action)
+        local = families.FAMILIES[action](fixed)
+    return Take(rig.globals_of(rig.jitter(random, local, degrees)), clip, action)
 
 
 def clips_of(poses: PoseSource, action: str) -> tuple[int, ...]:

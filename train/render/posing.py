@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from train.render.pose_sampling import PARENTS
+from train.render.rig import PARENTS
 
 FloatArray = NDArray[np.float64]
 Direction = tuple[float, float, float]

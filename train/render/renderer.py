@@ -34,7 +34,7 @@ class RenderConfig:
         scene: ``studio``, ``house``, ``outdoor``, ``mixed`` or ``studio-lab`` (see ``lab``).
         split: ``train``, ``val`` or ``test``; they share neither clips, nor bodies, nor photographs.
         seed: of every draw.
-        poses: motion-capture file, or None for procedural poses only.
+        poses: motion-capture file, or None for the bundled pose prior.
         backgrounds: folder of photographs, or None for drawn places.
         size_px: (width, height).
     """

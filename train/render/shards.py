@@ -44,6 +44,10 @@ class ShardSpec:
     count: int
 
 
+VERSION = 2
+"""Counts up when the same settings give other pictures, so that no set is ever a mixture of two versions."""
+
+
 def plan(folder: Path, count: int) -> list[ShardSpec]:
     """Cut ``count`` pictures into shards."""
     return [
@@ -56,6 +60,7 @@ def record_of(config: RenderConfig) -> str:
     """Return the settings that decide what a picture looks like, as JSON."""
     return json.dumps(
         {
+            "version": VERSION,
             "scene": config.scene,
             "split": config.split,
             "seed": config.seed,
@@ -126,12 +131,13 @@ def pack(pictures: Iterable[Rendered], record: str) -> dict[str, NDArray[Any]]:
     }
 
 
-def save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write a shard under a temporary name, then put it in place, so that a shard is never half there."""
+def save(path: Path, arrays: dict[str, NDArray[Any]], compress: bool = False) -> None:
+    """Write arrays under a temporary name, then put the file in place, so that a shard is never half there."""
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes a name for allow_pickle
+            (np.savez_compressed if compress else np.savez)(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes a name for allow_pickle
+        os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
