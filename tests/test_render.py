@@ -15,7 +15,7 @@ import pytest
 from core.errors import UserError
 from core.predictor import STATURE_PER_BONE_SUM
 from core.skeleton import BONE_ENDS, BONE_NAMES, JOINT_INDEX, LEFT_RIGHT_BONES, ROOT
-from train.render import command, pose_sampling, renderer, scene, shards
+from train.render import camera, command, pose_sampling, renderer, scene, shards
 from train.render.body import TO_BODY_AXES, BodyModel
 from train.render.pose_sampling import Split
 from train.render.renderer import RenderConfig, Rendered, Renderer
@@ -98,7 +98,7 @@ def test_pixels_are_the_projection_of_the_millimetres(pictures: list[tuple[Rende
         width, height = picture.image.shape[1], picture.image.shape[0]
         inside = ((picture.joints_px >= 0) & (picture.joints_px < (width, height))).all(axis=1)
         assert np.array_equal(picture.visible, inside)
-        assert picture.visible.sum() >= 8
+        assert picture.visible.sum() >= camera.FEWEST
 
 
 def test_bones_have_human_lengths_and_agree_left_and_right(pictures: list[tuple[Rendered, np.ndarray]]) -> None:

@@ -1,22 +1,30 @@
-"""Augmentation that stays exact for 3D: scale, mirror and rotation about the optical axis, and colour both ways.
+"""Augmentation that stays exact for 3D: scale, mirror, rotation about the optical axis, half bodies, and colour.
 
-Under weak perspective all three leave every depth as it was (a mirrored picture only swaps left and right), which is
-why they are allowed on samples with 3D truth (method, "Training schedule"). Rendered people are seen in true
+Under weak perspective all but colour leave every depth as it was (a mirrored picture only swaps left and right), which
+is why they are allowed on samples with 3D truth (method, "Training schedule"). Rendered people are seen in true
 perspective, so for them depth and picture agree only as well as weak perspective describes the camera (about 16 mm).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core import crop
-from core.skeleton import MIRROR
+from core.skeleton import JOINT_INDEX, JOINT_NAMES, MIRROR
 
 FloatArray = NDArray[np.float64]
+
+LOWER_BODY: Final = tuple(
+    JOINT_INDEX[name] for name in JOINT_NAMES if name.endswith(("pelvis", "hip", "knee", "ankle"))
+)
+UPPER_BODY: Final = tuple(joint for joint in range(len(JOINT_NAMES)) if joint not in LOWER_BODY)
+FEWEST_OF_HALF: Final = 4
+"""A half with fewer annotated joints is not cropped to: its box would be a guess."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class AugmentConfig:
         blur_probability: how often a small Gaussian blur is applied.
         cutout_probability: how often a rectangle of one colour hides a part.
         grey_probability: how often all colour is taken away.
+        half_body_probability: how often the crop is taken around the upper or the lower body only.
     """
 
     scale_sd: float = 0.25
@@ -45,6 +54,7 @@ class AugmentConfig:
     blur_probability: float = 0.0
     cutout_probability: float = 0.0
     grey_probability: float = 0.0
+    half_body_probability: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,29 @@ class View:
 
 
 def draw_view(
-    random: np.random.Generator, config: AugmentConfig, side_stored: float, stored_px: int, crop_px: int
+    random: np.random.Generator,
+    config: AugmentConfig,
+    side_stored: float,
+    stored_px: int,
+    crop_px: int,
+    labels: tuple[NDArray[np.floating], NDArray[np.bool_]] | None = None,
 ) -> View:
-    """Draw scale, rotation, mirror and shift for one sample."""
+    """Draw scale, rotation, mirror, shift and half-body crop for one sample.
+
+    Args:
+        random: source of all draws.
+        config: how far to vary.
+        side_stored: side of the person's box, which is centred in the stored crop.
+        stored_px, crop_px: sides of the stored and of the network's crop.
+        labels: (16, 2) joints in the stored crop and which are annotated; without them no half body is drawn.
+    """
+    centre = np.full(2, stored_px / 2)
+    # No draw when it is switched off: the batches of older configurations stay as they were.
+    if config.half_body_probability > 0 and random.random() < config.half_body_probability:
+        half = UPPER_BODY if random.random() < 0.65 else LOWER_BODY
+        box = None if labels is None else half_body_box(*labels, half)
+        if box is not None and box[2] < side_stored:
+            side_stored, centre = box[2], np.array([box[0] + box[2] / 2, box[1] + box[2] / 2])
     scale = 2.0 ** float(np.clip(random.normal(0.0, 1.0), -2, 2) * config.scale_sd)
     angle = float(np.clip(random.normal(0.0, 1.0), -2, 2) * config.rotate_sd_degrees)
     if random.random() >= config.rotate_probability:
@@ -73,7 +103,17 @@ def draw_view(
     mirrored = bool(random.random() < config.mirror_probability)
     side = side_stored * scale
     shift = random.uniform(-config.shift, config.shift, 2) * side
-    return make_view(side, np.deg2rad(angle), mirrored, stored_px / 2 + shift, crop_px)
+    return make_view(side, np.deg2rad(angle), mirrored, centre + shift, crop_px)
+
+
+def half_body_box(
+    joints_stored: NDArray[np.floating], annotated: NDArray[np.bool_], half: tuple[int, ...]
+) -> crop.Box | None:
+    """Return the square around the annotated joints of a half, room included; None where they are too few."""
+    rows = [joint for joint in half if annotated[joint]]
+    if len(rows) < FEWEST_OF_HALF:
+        return None
+    return crop.box_around(joints_stored[rows].astype(np.float64))
 
 
 def make_view(side_stored: float, angle: float, mirrored: bool, centre_stored: FloatArray, crop_px: int) -> View:

@@ -112,7 +112,8 @@ class Planner:
             kind[row] = self._draw_kind(random, stage)
             source = self.sets[int(kind[row])]
             index[row] = random.integers(len(source))
-            view = augment.draw_view(random, self._config.augment, BOX_STORED, STORED_PX, self.input_px)
+            labels = source.joints_stored[index[row]], source.annotated[index[row]]
+            view = augment.draw_view(random, self._config.augment, BOX_STORED, STORED_PX, self.input_px, labels)
             joints_norm[row], annotated[row] = self._labels(source, int(index[row]), view)
             if kind[row] == RENDERED:
                 depth_norm[row] = _depth(source, int(index[row]), view)

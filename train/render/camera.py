@@ -8,9 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from core.skeleton import JOINT_INDEX
+from train.augment import LOWER_BODY, UPPER_BODY
+
 FloatArray = NDArray[np.float64]
 # World axes (x to the left of a body that is not turned, y back, z up) to a camera standing before it
 # (x right, y down, z away).
+FEWEST = 6
+"""Joints that are always inside the picture."""
+_HALVES = (
+    tuple(JOINT_INDEX[name] for name in (
+        "head_top", "upper_neck", "thorax", "right_shoulder", "left_shoulder", "right_elbow", "left_elbow")),
+    (*UPPER_BODY, JOINT_INDEX["pelvis"]), (*UPPER_BODY, JOINT_INDEX["pelvis"]), LOWER_BODY,
+)  # fmt: skip
+"""Head and shoulders, the upper half (twice as often), the lower half."""
 BEFORE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
@@ -83,8 +94,8 @@ def draw_turn(random: np.random.Generator, tilted: float = 0.15) -> FloatArray:
 
 
 def draw(
-    random: np.random.Generator, joints_m: FloatArray, size_px: tuple[int, int], floor_z_m: float, cut: float = 0.17,
-    fill: tuple[float, float] = (0.42, 0.86),
+    random: np.random.Generator, joints_m: FloatArray, size_px: tuple[int, int], floor_z_m: float, cut: float = 0.15,
+    half: float = 0.12, fill: tuple[float, float] = (0.42, 0.86),
 ) -> View:  # fmt: skip
     """Draw a camera above the floor and a framing for a body.
 
@@ -93,21 +104,22 @@ def draw(
         size_px: (width, height) of the picture.
         floor_z_m: height of the floor.
         cut: how often a part of the person is outside the picture.
+        half: how often only one half of the body is framed, or head and shoulders.
         fill: range of the share of the picture's side that the joints extend over.
     """
     centre = (joints_m.min(0) + joints_m.max(0)) / 2
     distance = float(np.exp(random.uniform(np.log(2.5), np.log(8.5))))
     lowest = np.rad2deg(np.arcsin(np.clip((floor_z_m + 0.2 - centre[2]) / distance, -0.5, 0.5)))
     pitch = float(np.clip(random.normal(8, 12), max(-25.0, lowest), 50.0))
-    view = aim(
-        centre, distance, pitch, float(random.normal(0, 4)), 0.0, joints_m, size_px, float(random.uniform(*fill))
-    )
+    framed = joints_m[list(_HALVES[int(random.integers(len(_HALVES)))])] if random.random() < half else joints_m
+    roll, share = float(random.normal(0, 4)), float(random.uniform(*fill))
+    view = aim(centre, distance, pitch, roll, 0.0, framed, size_px, share)
     size = np.array(size_px, dtype=float)
-    flat = view.project_px(joints_m)
+    flat = view.project_px(framed)
     extent = flat.max(axis=0) - flat.min(axis=0)
     room = np.maximum((size - extent) / 2 - 0.04 * size, 0.0)
     shift = random.uniform(-1, 1, 2) * room
-    if random.random() >= cut:
+    if random.random() >= cut or framed is not joints_m:
         return View(view.rotation, view.translation_m, view.focal_px, view.centre_px + shift)
     for _ in range(20):
         zoom = float(random.uniform(1.0, 1.7))
@@ -119,7 +131,7 @@ def draw(
             view.focal_px * zoom,
             size / 2 + (view.centre_px - size / 2) * zoom + moved,
         )
-        if in_picture(closer.project_px(joints_m), size_px).sum() >= 8:
+        if in_picture(closer.project_px(joints_m), size_px).sum() >= FEWEST:
             return closer
     return view
 

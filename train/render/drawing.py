@@ -76,6 +76,7 @@ class Canvas:
             raise UserError("there is no OpenGL through EGL", "install libegl1 and libgl1-mesa-dri") from error
         self.size_px = size_px
         self.quality = quality or Quality()
+        self._drawn: Figure | None = None
         self._context = context
         self._figure = context.program(vertex_shader=shaders.FIGURE_VERTEX, fragment_shader=shaders.FIGURE_FRAGMENT)
         self._stage = context.program(vertex_shader=shaders.STAGE_VERTEX, fragment_shader=shaders.STAGE_FRAGMENT)
@@ -112,20 +113,15 @@ class Canvas:
         context.front_face = "cw"
         self._cull = moderngl.CULL_FACE
 
-    def draw(self, figure: Figure, view: View, light: Light, stage: Stage) -> FloatArray:
+    def draw(self, figure: Figure, view: View, light: Light, stage: Stage, other: Figure | None = None) -> FloatArray:
         """Draw the figure on its stage: (h, w, 4) premultiplied RGBA in 0..1.
 
         A bare stage leaves the picture transparent but for the figure, the shadow it casts and what it sits on.
+        Another figure may be about; on the floor it only darkens the place it stands on.
         """
-        self._positions.write(np.ascontiguousarray(figure.vertices_m, dtype=np.float32).tobytes())
-        self._normals.write(np.ascontiguousarray(figure.normals, dtype=np.float32).tobytes())
-        self._layers.write(figure.dress.layers.tobytes())
-        to_sun = _to_sun(figure.vertices_m, light.sun)
-        self._shadow["to_sun"].write(to_sun)
-        self._shadow_target.use()
-        self._shadow_target.clear(depth=1.0)
-        self._shadow_array.render()
-        contact, area = _contact(figure.vertices_m, stage)
+        self._drawn = figure
+        to_sun = self._load(figure, light)
+        contact, area = _contact(_all_vertices(figure, other), stage)
         self._contact.write(contact.tobytes())
         self._shadow_map.use(0)
         self._contact.use(1)
@@ -152,23 +148,43 @@ class Canvas:
         self._context.depth_func = self._always
         self._stage_array.render(vertices=3)
         self._context.depth_func = self._less
+        self._render_figure()
+        if other is not None:
+            _set(self._figure, {"to_sun": self._load(other, light)} | _worn(other.dress))
+            self._many.use()
+            self._render_figure()
+        return self._read().astype(np.float32) / 255.0
+
+    def _load(self, figure: Figure, light: Light) -> bytes:
+        """Put a figure into the buffers and its shadow into the map; returns the matrix towards the sun."""
+        self._positions.write(np.ascontiguousarray(figure.vertices_m, dtype=np.float32).tobytes())
+        self._normals.write(np.ascontiguousarray(figure.normals, dtype=np.float32).tobytes())
+        self._layers.write(figure.dress.layers.tobytes())
+        to_sun = _to_sun(figure.vertices_m, light.sun)
+        self._shadow["to_sun"].write(to_sun)
+        self._shadow_target.use()
+        self._shadow_target.clear(depth=1.0)
+        self._shadow_array.render()
+        return to_sun
+
+    def _render_figure(self) -> None:
         self._context.enable(self._cull)
         self._figure_array.render()
         self._context.disable(self._cull)
+
+    def _read(self) -> NDArray[np.uint8]:
         self._context.copy_framebuffer(self._one, self._many)
         width, height = self.size_px
-        pixels = np.frombuffer(self._one.read(components=4), np.uint8).reshape(height, width, 4)
-        return pixels.astype(np.float32) / 255.0
+        return np.frombuffer(self._one.read(components=4), np.uint8).reshape(height, width, 4)
 
     def silhouette(self) -> NDArray[np.bool_]:
         """Return where the figure drawn last covers the picture, hidden by nothing: (h, w)."""
+        assert self._drawn is not None, "nothing was drawn yet"
+        self._positions.write(np.ascontiguousarray(self._drawn.vertices_m, dtype=np.float32).tobytes())
         self._many.use()
         self._many.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._figure_array.render()
-        self._context.copy_framebuffer(self._one, self._many)
-        width, height = self.size_px
-        pixels = np.frombuffer(self._one.read(components=4), np.uint8).reshape(height, width, 4)
-        return np.asarray(pixels[..., 3] > 127)
+        return np.asarray(self._read()[..., 3] > 127)
 
 
 def linear(srgb: Any) -> NDArray[np.float64]:
@@ -243,6 +259,10 @@ def _to_sun(vertices_m: FloatArray, sun: NDArray[np.float64]) -> bytes:
     out[2, :3] = 2 * axes[2] / depth
     out[2, 3] = -2 * (low[2] - 0.1) / depth - 1
     return np.ascontiguousarray(out.T, dtype=np.float32).tobytes()
+
+
+def _all_vertices(figure: Figure, other: Figure | None) -> FloatArray:
+    return figure.vertices_m if other is None else np.concatenate([figure.vertices_m, other.vertices_m])
 
 
 def _contact(vertices_m: FloatArray, stage: Stage) -> tuple[FloatArray, NDArray[np.float64]]:

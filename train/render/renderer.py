@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.skeleton import ROOT
-from train.render import camera, lab, pose_sampling, scene
+from train.render import camera, lab, obstacles, pose_sampling, scene
 from train.render.body import BodyModel, Posed, Shape
 from train.render.camera import View
 from train.render.clothing import Dress, Wardrobe
@@ -118,20 +118,39 @@ class Renderer:
         view = camera.draw(random, posed.joints_m, config.size_px, floor_z_m)
         light = scene.draw_light(random, place)
         photo = self._backgrounds.draw(random, place, config.size_px)
+        other = self._company(random, view, posed) if random.random() < obstacles.COMPANY else None
         if photo is None:
-            stage = scene.draw_stage(random, place, floor_z_m, posed.vertices_m[::50, :2].astype(np.float64))
+            crowd = [posed.vertices_m] + ([] if other is None else [other.vertices_m])
+            near_m = np.concatenate([vertices_m[::50, :2] for vertices_m in crowd]).astype(np.float64)
+            stage = scene.draw_stage(random, place, floor_z_m, near_m)
         else:
             stage = scene.Stage(floor_z_m)
         seat = scene.seat(random, posed.vertices_m, posed.joints_m, floor_z_m)
         if seat is not None and random.random() < 0.85:
             stage = replace(stage, boxes=(seat, *stage.boxes))
-        drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, light, stage)
+        if random.random() < obstacles.FURNITURE:
+            front = obstacles.draw_furniture(random, view, posed.vertices_m, posed.joints_m, floor_z_m)
+            stage = stage if front is None else replace(stage, boxes=(front, *stage.boxes))
+        drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, light, stage, other)
         picture = drawn[..., :3] if photo is None else drawn[..., :3] + photo * (1.0 - drawn[..., 3:])
+        if random.random() < obstacles.PLANT:
+            picture = obstacles.draw_plant(random, picture, view.project_px(posed.joints_m))
         image, quality = scene.finish(random, picture)
         return Rendered(
             image=image, quality=quality, **_truth(posed, view, config.size_px), body=body, clip=clip, scene=place,
             subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0,
         )  # fmt: skip
+
+    def _company(self, random: np.random.Generator, view: View, first: Posed) -> Figure:
+        """Draw a second person, on the same floor as the first."""
+        shape = self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
+        rotations, _, _ = pose_sampling.draw(random, self._poses)
+        dress = self._wardrobe.draw(random)
+        posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
+        posed = posed.moved(camera.draw_turn(random, tilted=0.0), np.zeros(3))
+        shift = obstacles.place_beside(random, view, first.vertices_m, posed.vertices_m)
+        shift[2] = float(first.vertices_m[:, 2].min() - posed.vertices_m[:, 2].min())
+        return Figure(posed.vertices_m + shift.astype(np.float32), posed.normals, dress)
 
     def _in_the_lab(self, random: np.random.Generator) -> Rendered:
         config = self.config

@@ -1,0 +1,95 @@
+"""Promises about people who are not seen whole: the truth stays exact, hidden joints stay annotated."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import UserError
+from core.skeleton import BONE_ENDS
+from train.render import camera, obstacles
+from train.render.renderer import RenderConfig, Rendered, Renderer
+
+for _package in ("anny", "moderngl"):
+    if importlib.util.find_spec(_package) is None:
+        pytest.skip(f"{_package} is not installed (pip install 'bonesight[render]')", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def people() -> Renderer:
+    try:
+        return Renderer(RenderConfig(seed=11, scene="house"))
+    except UserError as error:
+        if "EGL" in error.what:
+            pytest.skip(str(error))
+        raise
+
+
+def _pictures(people: Renderer, count: int) -> list[tuple[Rendered, np.ndarray]]:
+    return [(people.render(index), people.silhouette()) for index in range(count)]
+
+
+def _inside(joints_px: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    points = np.concatenate([joints_px, joints_px[BONE_ENDS].mean(axis=1)])
+    height, width = mask.shape
+    seen = points[((points >= 0) & (points < (width, height))).all(axis=1)].astype(int)
+    grown = mask | np.roll(mask, 1, 0) | np.roll(mask, -1, 0) | np.roll(mask, 1, 1) | np.roll(mask, -1, 1)
+    return grown[seen[:, 1], seen[:, 0]]
+
+
+def test_truth_lies_on_the_main_person_whatever_stands_in_front_or_beside(
+    people: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FURNITURE", "PLANT", "COMPANY"):
+        monkeypatch.setattr(obstacles, name, 1.0)
+    crowded = _pictures(people, 8)
+    inside = np.concatenate([_inside(picture.joints_px, mask) for picture, mask in crowded])
+    assert inside.mean() > 0.96
+    for picture, _ in crowded:
+        assert np.array_equal(picture.visible, camera.in_picture(picture.joints_px, (256, 256)))
+        assert picture.visible.sum() >= camera.FEWEST
+    assert np.array_equal(people.render(3).image, crowded[3][0].image)
+
+
+def test_what_stands_in_front_hides_pixels_and_no_joint(people: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same person behind furniture: the draws before it are the same, so are camera and truth."""
+    for name in ("FURNITURE", "PLANT", "COMPANY"):
+        monkeypatch.setattr(obstacles, name, 0.0)
+    bare = _pictures(people, 6)
+    monkeypatch.setattr(obstacles, "FURNITURE", 1.0)
+    hidden = _pictures(people, 6)
+    changed = []
+    for (one, mask), (two, again) in zip(bare, hidden, strict=True):
+        assert np.array_equal(one.joints_px, two.joints_px) and np.array_equal(one.visible, two.visible)
+        assert np.array_equal(mask, again)
+        difference = np.abs(one.image.astype(int) - two.image.astype(int)).max(axis=2) > 40
+        changed.append(float((difference & mask).sum() / mask.sum()))
+    assert sum(share > 0.1 for share in changed) >= 3
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000))
+def test_half_bodies_are_framed_whole_and_the_rest_is_not_annotated(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    joints = random.normal(0, 0.35, (16, 3)) * (0.6, 0.4, 1.3) + (0, 0, 1.2)
+    view = camera.draw(random, joints, (256, 256), -0.6, cut=0.0, half=1.0)
+    inside = camera.in_picture(view.project_px(joints), (256, 256))
+    assert any(inside[list(half)].all() for half in camera._HALVES)
+    assert inside.sum() >= camera.FEWEST
+
+
+def test_a_second_person_stands_beside_or_behind_and_touches_nobody() -> None:
+    random = np.random.default_rng(0)
+    view = camera.aim(np.array([0, 0, 1.0]), 4.0, 5.0, 0.0, 0.0, np.eye(3), (256, 256), 0.5)
+    for _ in range(50):
+        one, two = (random.normal(0, 0.3, (900, 3)).astype(np.float32) for _ in range(2))
+        moved = two + obstacles.place_beside(random, view, one, two)
+        away = one[:, :2].mean(axis=0) - view.eye_m[:2]
+        apart = moved[:, :2].mean(axis=0) - one[:, :2].mean(axis=0)
+        assert apart @ away > 0.0
+        direction = apart / np.linalg.norm(apart)
+        assert (one[::9, :2] @ direction).max() < (moved[::9, :2] @ direction).min() + 0.03
