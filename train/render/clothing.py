@@ -230,7 +230,7 @@ class Wardrobe:
             loose_top=looseness[0], loose_bottom=looseness[1], hair_m=float(random.uniform(0.006, 0.03)),
         )  # fmt: skip
         layers, stand_off, softness = self.fields(cut)
-        top, bottom = self._cloth(random, skin), self._cloth(random, skin)
+        top, bottom = self._cloth(random, skin, 0.42, 0.5), self._cloth(random, skin, 0.7, 0.78)
         if random.random() < 0.12:
             bottom = top
         hair = HAIR_TONES[int(random.integers(len(HAIR_TONES)))] * random.uniform(0.7, 1.2)
@@ -238,28 +238,45 @@ class Wardrobe:
             layers, stand_off, softness, top, bottom,
             skin=skin, lips=np.clip(skin * [0.92, 0.62, 0.62], 0, 1),
             hair=colour(random, skin) if cut.hair == 3 else np.clip(hair, 0, 1),
-            iris=np.array([0.1, 0.07, 0.05]), shoe=colour(random, skin, dark=0.6),
+            iris=np.array([0.1, 0.07, 0.05]), shoe=colour(random, skin, muted=0.85),
             crumple=float(random.uniform(0.05, 0.2) if tight else random.uniform(0.2, 0.7)),
             gloss=float(random.uniform(0.0, 0.25)),
         )  # fmt: skip
 
-    def _cloth(self, random: np.random.Generator, skin: Colour) -> Cloth:
-        pattern = int(random.choice(PATTERNS, p=[0.46, 0.12, 0.08, 0.08, 0.09, 0.05, 0.05, 0.07]))
+    def _cloth(self, random: np.random.Generator, skin: Colour, muted: float, plain: float) -> Cloth:
+        patterns = np.array([0.12, 0.08, 0.08, 0.09, 0.05, 0.05, 0.07])
+        share = [plain, *((1.0 - plain) * patterns / patterns.sum())]
+        pattern = int(random.choice(PATTERNS, p=share))
         form = (
             float(random.uniform(60, 240)), float(random.uniform(0, 6.3)), float(random.uniform(-0.4, 0.6)),
             float(random.uniform(0.25, 0.42)),
         )  # fmt: skip
-        return Cloth(colour(random, skin), colour(random, skin), pattern, form)
+        return Cloth(colour(random, skin, muted), colour(random, skin, muted), pattern, form)
 
 
-def colour(random: np.random.Generator, skin: Colour, dark: float = 0.25) -> Colour:
-    """Draw a colour that cannot be taken for the skin: people must look dressed."""
+def colour(random: np.random.Generator, skin: Colour, muted: float = 0.42) -> Colour:
+    """Draw a colour that cannot be taken for the skin: people must look dressed.
+
+    Args:
+        random: source of all draws.
+        skin: colour to keep away from.
+        muted: how often it is black, grey, white, navy or denim, which is most of what people wear.
+    """
     drawn = np.zeros(3)
     for _ in range(8):
-        if random.random() < dark:
-            drawn = np.clip(random.choice([0.06, 0.1, 0.2, 0.5, 0.9]) + random.normal(0, 0.02, 3), 0, 1)
+        if random.random() < muted:
+            if random.random() < 0.3:
+                drawn = np.array(
+                    colorsys.hsv_to_rgb(
+                        random.normal(0.61, 0.02), random.uniform(0.25, 0.65), random.uniform(0.15, 0.6)
+                    )
+                )
+            else:
+                drawn = np.clip(random.choice([0.05, 0.09, 0.16, 0.35, 0.6, 0.9]) + random.normal(0, 0.025, 3), 0, 1)
         else:
-            drawn = np.array(colorsys.hsv_to_rgb(random.random(), random.uniform(0.1, 0.9), random.uniform(0.2, 0.98)))
+            hue = random.normal(random.choice([0.0, 0.6]), 0.05) % 1.0 if random.random() < 0.45 else random.random()
+            vivid = random.uniform(0.6, 0.95) if random.random() < 0.25 else random.uniform(0.1, 0.6)
+            drawn = np.array(colorsys.hsv_to_rgb(hue, vivid, random.uniform(0.2, 0.95)))
         brown = drawn[0] > drawn[1] > drawn[2] and drawn[0] - drawn[2] > 0.12
         if not brown and np.abs(drawn - skin).max() > 0.22:
             break

@@ -48,7 +48,7 @@ def draw_furniture(
     if upright:
         half[1] = random.uniform(0.06, 0.3)
         side = 1.0 if random.random() < 0.5 else -1.0
-        edge = float(np.quantile(across * side, random.uniform(0.55, 0.9))) * shrink
+        edge = float(np.quantile(across * side, random.uniform(0.7, 0.95))) * shrink
         offset = side * (edge + half[1])
     else:
         hidden_z = float(np.quantile(joints_m[:, 2], random.uniform(0.1, 0.5)))

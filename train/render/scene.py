@@ -234,18 +234,21 @@ def _tone(random: np.random.Generator, light: float = 0.0) -> FloatArray:
 
 
 def draw_light(random: np.random.Generator, scene: Scene) -> Light:
-    """Draw a light from the camera's side of the person, so that what it shows can be learnt from."""
-    side, height = np.deg2rad(random.normal(0, 50)), np.deg2rad(random.uniform(22, 75))
+    """Draw a light, mostly from the camera's side of the person; now and then from behind, as against the sky."""
+    behind = random.random() < 0.18
+    side = np.deg2rad(random.uniform(100, 260) if behind else random.normal(0, 50))
+    height = np.deg2rad(random.uniform(22, 75))
     sun = np.array([np.sin(side) * np.cos(height), -np.cos(side) * np.cos(height), np.sin(height)])
     strength = random.uniform(0.3, 0.9) if scene != "outdoor" else random.uniform(0.4, 1.2)
-    sky = np.clip(random.uniform(0.25, 0.6) * (1.0 + random.normal(0, 0.05, 3)), 0.1, 1.0)
+    level = random.uniform(0.15, 0.4) if behind else random.uniform(0.25, 0.6)
+    sky = np.clip(level * (1.0 + random.normal(0, 0.05, 3)), 0.1, 1.0)
     return Light(sun, strength * (1.0 + random.normal(0, 0.06, 3)), sky, sky * random.uniform(0.35, 0.8))
 
 
 def finish(
     random: np.random.Generator, picture: NDArray[np.float32], plain: bool = False
 ) -> tuple[NDArray[np.uint8], int]:
-    """Apply exposure, blur and noise: (h, w, 3) uint8, and the JPEG quality to write it with.
+    """Apply exposure, contrast, white balance, blur and noise: (h, w, 3) uint8, and the JPEG quality to write it with.
 
     Args:
         picture: (h, w, 3) in 0..1.
@@ -255,6 +258,9 @@ def finish(
         noise = random.standard_normal(picture.shape, dtype=np.float32) * np.float32(0.008)
         return np.clip((picture + noise) * 255.0 + 0.5, 0, 255).astype(np.uint8), 92
     out: NDArray[Any] = np.clip(picture, 0, 1) ** np.float32(random.uniform(0.8, 1.25))
+    middle = np.float32(random.uniform(0.4, 0.6))
+    out = (out - middle) * np.float32(random.uniform(0.85, 1.35)) + middle
+    out = np.clip(out * random.uniform(0.93, 1.07, 3).astype(np.float32), 0, 1)
     if random.random() < 0.04:
         out = np.repeat(out.mean(axis=2, keepdims=True), 3, axis=2)
     if random.random() < 0.35:
