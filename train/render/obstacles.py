@@ -66,12 +66,12 @@ def draw_furniture(
 
 def draw_plant(random: np.random.Generator, picture: NDArray[np.float32], joints_px: FloatArray) -> NDArray[np.float32]:
     """Return the (h, w, 3) picture with leaves in front of a part of the person."""
-    extent = float(np.ptp(joints_px, axis=0).max())
+    height, width = picture.shape[:2]
+    extent = min(float(np.ptp(joints_px, axis=0).max()), float(max(height, width)))
     root = joints_px[int(random.integers(len(joints_px)))] + random.normal(0, 0.1 * extent, 2)
     root[1] += random.uniform(0.1, 0.35) * extent
     reach = extent * random.uniform(0.15, 0.38)
     tint = np.array([0.2, 0.42, 0.14]) * random.uniform(0.6, 1.6) + random.normal(0, 0.05, 3)
-    height, width = picture.shape[:2]
     layer = np.zeros((height, width, 3), np.uint8)
     mask = np.zeros((height, width), np.uint8)
     slim = random.uniform(0.06, 0.2)

@@ -118,7 +118,7 @@ class Renderer:
         view = camera.draw(random, posed.joints_m, config.size_px, floor_z_m)
         light = scene.draw_light(random, place)
         photo = self._backgrounds.draw(random, place, config.size_px)
-        other = self._company(random, view, posed) if random.random() < obstacles.COMPANY else None
+        other = self._company(random, view, posed, floor_z_m) if random.random() < obstacles.COMPANY else None
         if photo is None:
             crowd = [posed.vertices_m] + ([] if other is None else [other.vertices_m])
             near_m = np.concatenate([vertices_m[::50, :2] for vertices_m in crowd]).astype(np.float64)
@@ -141,15 +141,15 @@ class Renderer:
             subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0,
         )  # fmt: skip
 
-    def _company(self, random: np.random.Generator, view: View, first: Posed) -> Figure:
-        """Draw a second person, on the same floor as the first."""
+    def _company(self, random: np.random.Generator, view: View, first: Posed, floor_z_m: float) -> Figure:
+        """Draw a second person, who stands on the floor."""
         shape = self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
         rotations, _, _ = pose_sampling.draw(random, self._poses)
         dress = self._wardrobe.draw(random)
         posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
         posed = posed.moved(camera.draw_turn(random, tilted=0.0), np.zeros(3))
         shift = obstacles.place_beside(random, view, first.vertices_m, posed.vertices_m)
-        shift[2] = float(first.vertices_m[:, 2].min() - posed.vertices_m[:, 2].min())
+        shift[2] = floor_z_m - float(posed.vertices_m[:, 2].min())
         return Figure(posed.vertices_m + shift.astype(np.float32), posed.normals, dress)
 
     def _in_the_lab(self, random: np.random.Generator) -> Rendered:
