@@ -40,11 +40,12 @@ class ActionSpec:
     separated: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Model", "Help")
+MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Help")
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
-    ActionSpec("open", "File", "Open pictures…", ("Ctrl+O",), "Open one or more pictures", "open", short="Open"),
-    ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures of a folder"),
+    ActionSpec("open", "File", "Open pictures or videos…", ("Ctrl+O",), "Open one or more pictures or videos", "open",
+               short="Open"),
+    ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures and videos of a folder"),
     ActionSpec("previous", "File", "Previous picture", ("Left", "PgUp"), "Go to the previous picture", "previous",
                separated=True),
     ActionSpec("next", "File", "Next picture", ("Right", "PgDown"), "Go to the next picture", "next"),
@@ -93,6 +94,18 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("theme_system", "View", "Theme: as the system", (), "Follow the system's light or dark", separated=True),
     ActionSpec("theme_dark", "View", "Theme: dark", (), "Always dark"),
     ActionSpec("theme_light", "View", "Theme: light", (), "Always light"),
+    ActionSpec("play", "Video", "Play or pause", ("Space",), "At the end, play from the start"),
+    ActionSpec("frame_next", "Video", "One frame on", (".",), "Pause and go to the next frame"),
+    ActionSpec("frame_previous", "Video", "One frame back", (",",), "Pause and go to the frame before"),
+    ActionSpec("frame_first", "Video", "First frame", ("Ctrl+Home",), "Go to the start of the video"),
+    ActionSpec("frame_last", "Video", "Last frame", ("Ctrl+End",), "Go to the end of the video"),
+    ActionSpec("slower", "Video", "Slower", ("[",), "Play slower, down to a quarter of the speed", separated=True),
+    ActionSpec("faster", "Video", "Faster", ("]",), "Play faster, up to four times the speed"),
+    ActionSpec("jump_next", "Video", "Next jump of a bone", ("J",),
+               "Go to the next frame at which a bone's length jumps", separated=True),
+    ActionSpec("jump_previous", "Video", "Jump of a bone before", ("Shift+J",), "Go to the one before"),
+    ActionSpec("strips", "Video", "Show bone lengths over time", ("G",),
+               "Draw each bone's length under the time, with its coefficient of variation", checkable=True),
     ActionSpec("open_checkpoint", "Model", "Open checkpoint…", ("Ctrl+M",), "Load a checkpoint from a file"),
     ActionSpec("model_next", "Model", "Next model", ("M",), "Look at the same picture with the next model"),
     ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
@@ -101,6 +114,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("shortcuts", "Help", "Keyboard and mouse", ("F1",), "List everything that can be done"),
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip
+
+VIDEO_KEYS: Final = tuple(spec.key for spec in ACTIONS if spec.menu == "Video" and not spec.checkable)
+"""What needs a video."""
 
 TOOLBAR: Final = (
     "open", "@samples", "previous", "next", "|", "@model", "mirror", "|", "draw_box", "verdict", "ghost", "@space",
@@ -114,6 +130,8 @@ MOUSE: Final = (
     ("Picture: double click", "Show the whole picture"),
     ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth"),
     ("Picture: click a joint", "Show its heatmap"),
+    ("Timeline: click or drag", "Go to that time"),
+    ("Timeline: click a mark", "Go to the frame at which that bone's length jumps"),
     ("3D: drag", "Turn"),
     ("3D: wheel", "Zoom"),
     ("3D: Shift + drag", "Move"),

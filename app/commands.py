@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from app.views import help as help_pages
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.timeline import TimelinePanel
 from core.errors import UserError
 from core.pose import Pose
 
@@ -31,7 +33,7 @@ class Commands:
 
     def __init__(
         self, window: QWidget, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
-        picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel,
+        picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel, timeline: TimelinePanel,
     ) -> None:  # fmt: skip
         self._window = window
         self._session = session
@@ -42,6 +44,7 @@ class Commands:
         self._picture = picture
         self._space = space
         self._bones = bones
+        self._timeline = timeline
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
         """Return a function for every key of the table."""
@@ -83,6 +86,16 @@ class Commands:
             "theme_system": lambda _: self.choose_theme(ThemeChoice.SYSTEM),
             "theme_dark": lambda _: self.choose_theme(ThemeChoice.DARK),
             "theme_light": lambda _: self.choose_theme(ThemeChoice.LIGHT),
+            "play": lambda _: session.playback.toggle(),
+            "frame_next": lambda _: session.playback.step(1),
+            "frame_previous": lambda _: session.playback.step(-1),
+            "frame_first": lambda _: session.playback.step(-session.playback.wanted),
+            "frame_last": lambda _: session.playback.step(sys.maxsize),
+            "slower": lambda _: session.playback.faster(-1),
+            "faster": lambda _: session.playback.faster(1),
+            "jump_next": lambda _: self._timeline.go_to_jump(1),
+            "jump_previous": lambda _: self._timeline.go_to_jump(-1),
+            "strips": lambda on: state.set_display(strips=on),
             "open_checkpoint": lambda _: self.open_checkpoint(),
             "model_next": lambda _: self.next_model(),
             "mirror": session.set_mirror,
@@ -95,7 +108,7 @@ class Commands:
     def open_pictures(self) -> None:
         """Ask for pictures and open them."""
         names, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open pictures", str(self._settings.folder()), PICTURE_FILTER
+            self._window, "Open pictures or videos", str(self._settings.folder()), PICTURE_FILTER
         )
         if names:
             self._session.open([Path(name) for name in names])

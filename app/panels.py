@@ -15,6 +15,7 @@ from app.theme import ThemeWatcher
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.timeline import TimelinePanel
 
 
 class Area(StrEnum):
@@ -47,5 +48,8 @@ class PanelSpec:
 PANELS: Final[tuple[PanelSpec, ...]] = (
     PanelSpec("picture", Area.PICTURE, lambda c: PicturePanel(c.session.state, c.themes, c.session)),
     PanelSpec("space", Area.SPACE, lambda c: Skeleton3DPanel(c.session.state, c.themes, c.notifier)),
+    PanelSpec("timeline", Area.BELOW, lambda c: TimelinePanel(c.session.state, c.themes, c.session.playback)),
     PanelSpec("bones", Area.BELOW, lambda c: BonesPanel(c.session.state, c.themes)),
 )
+AREA_BELOW_PX: Final = {"timeline": 184, "bones": 280}
+"""Heights to start with."""

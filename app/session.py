@@ -8,13 +8,16 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.clip import Clip
 from app.colours import NOBODY_CONFIDENCE
 from app.notifications import Notifier
+from app.playback import Playback
 from app.services.backend import Backend
+from app.services.clips import OpenRequest
 from app.services.inference import InferenceRequest, InferenceResult, InferenceService
 from app.services.pictures import ListRequest, PictureRequest, PictureService, Reader, read_with_core
 from app.services.worker import WorkerState
-from app.sources import Box, is_checkpoint
+from app.sources import Box, is_checkpoint, is_video
 from app.state import AppState, ModelEntry, Picture
 from core.errors import UserError
 
@@ -51,6 +54,7 @@ class Session(QObject):
         self.undo_stack = QUndoStack(self)
         self.inference = InferenceService(backend, self)
         self.pictures = PictureService(reader, self)
+        self.playback = Playback(state, notifier, self.inference, self)
         self.dropped = 0
         self._read_token = 0
         self._pending_trail: tuple[tuple[Path, ...], int] = ((), -1)
@@ -65,26 +69,31 @@ class Session(QObject):
         self.pictures.listed.connect(self._pictures_listed)
         self.pictures.decoded.connect(self._picture_arrived)
         self.pictures.failed.connect(self._picture_failed)
+        self.playback.clips.crashed.connect(self._worker_crashed)
+        self.playback.clips.opened.connect(self._picture_arrived)
+        self.playback.clips.failed.connect(self._picture_failed)
 
     def start(self, model: str = "") -> None:
         """Start the threads; ``model`` is the checkpoint to prefer over the first bundled one."""
         self._wanted_model = model
         self.state.set_activity("starting the network")
         self.pictures.start()
+        self.playback.clips.start()
         self.inference.start()
 
     def stop(self) -> bool:
-        """End the threads. Return whether both ended in time."""
-        workers = (self.pictures, self.inference)
+        """End the threads. Return whether all ended in time."""
+        self.playback.pause()
+        workers = (self.pictures, self.playback.clips, self.inference)
         for worker in workers:
             worker.ask_to_stop()
-        ended = [worker.stop(timeout_ms) for worker, timeout_ms in zip(workers, (400, 1300), strict=True)]
+        ended = [worker.stop(timeout_ms) for worker, timeout_ms in zip(workers, (300, 300, 1200), strict=True)]
         return all(ended)
 
     # Opening
 
     def open(self, paths: list[Path]) -> None:
-        """Open what was dropped, typed or chosen: pictures, a folder, a checkpoint."""
+        """Open what was dropped, typed or chosen: pictures, videos, folders, a checkpoint, in any mixture."""
         others = []
         for path in paths:
             if is_checkpoint(path) and not path.is_dir():
@@ -115,6 +124,7 @@ class Session(QObject):
         self.state.next_token()
         self.undo_stack.clear()
         self.state.set_trail((), -1)
+        self.playback.take(None)
         self.state.set_picture(None)
         self.state.set_activity("")
 
@@ -122,7 +132,10 @@ class Session(QObject):
         self._read_token += 1
         self._pending_trail = (trail, index)
         self.state.set_activity(f"opening {trail[index].name}")
-        self.pictures.read(PictureRequest(self._read_token, trail[index]))
+        if is_video(trail[index]):
+            self.playback.clips.open(OpenRequest(self._read_token, trail[index]))
+        else:
+            self.pictures.read(PictureRequest(self._read_token, trail[index]))
 
     def _pictures_listed(self, token: int, pictures: tuple[Path, ...], errors: list[UserError]) -> None:
         if token != self._read_token:
@@ -133,7 +146,7 @@ class Session(QObject):
         if pictures:
             self._read(pictures, 0)
 
-    def _picture_arrived(self, token: int, picture: Picture) -> None:
+    def _picture_arrived(self, token: int, picture: Picture, clip: Clip | None = None) -> None:
         if token != self._read_token:
             self.dropped += 1
             return
@@ -142,6 +155,7 @@ class Session(QObject):
         self.undo_stack.clear()
         self.state.next_token()
         self.state.set_activity("")
+        self.playback.take(clip)
         self.state.set_picture(picture)
         self.opened.emit(picture.path)
         self.ask_for_pose()
@@ -158,6 +172,9 @@ class Session(QObject):
         token = self.state.next_token()
         picture = self.state.picture
         if picture is None or self.state.model is None:
+            return
+        if self.state.clip is not None:
+            self.playback.look()
             return
         self.state.set_activity("looking for the person" if self.state.box_px is None else "looking at the box")
         request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror)
@@ -183,6 +200,9 @@ class Session(QObject):
             self.dropped += 1
             return
         self.state.set_activity("")
+        if self.state.clip is not None:
+            self.state.set_pose(self.playback.received(result.pose), result.latency_ms)
+            return
         self.state.set_pose(result.pose, result.latency_ms)
         if result.pose.mean_confidence < NOBODY_CONFIDENCE:
             self.notifier.info(

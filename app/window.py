@@ -12,11 +12,11 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app import faults, icons
-from app.actions import colour_icons, make_actions
+from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
 from app.notifications import Notifier, ToastStack
-from app.panels import PANELS, Area, Context
+from app.panels import AREA_BELOW_PX, PANELS, Area, Context
 from app.services.backend import Backend, TorchBackend
 from app.services.pictures import Reader, read_with_core
 from app.session import Session
@@ -29,6 +29,7 @@ from app.toolbar import Chrome, ModelPicker
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.timeline import TimelinePanel
 
 
 class MainWindow(QMainWindow):
@@ -83,9 +84,8 @@ class MainWindow(QMainWindow):
             down.addWidget(panel)
         down.setChildrenCollapsible(False)
         down.setStretchFactor(0, 3)
-        down.setStretchFactor(1, 1)
         down.setHandleWidth(6)
-        down.setSizes([560, 280])
+        down.setSizes([560, *(AREA_BELOW_PX[spec.name] for spec in PANELS if spec.area is Area.BELOW)])
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(6, 4, 6, 6)
@@ -113,8 +113,15 @@ class MainWindow(QMainWindow):
         assert isinstance(panel, BonesPanel)
         return panel
 
+    @property
+    def timeline(self) -> TimelinePanel:
+        """The timeline of a video."""
+        panel = self._panels["timeline"]
+        assert isinstance(panel, TimelinePanel)
+        return panel
+
     def _make_chrome(self) -> None:
-        views = (self.picture, self.space, self.bones)
+        views = (self.picture, self.space, self.bones, self.timeline)
         commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
         self.actions_by_key = make_actions(self, commands.handlers())
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
@@ -143,6 +150,7 @@ class MainWindow(QMainWindow):
             "skeleton": display.skeleton,
             "box": display.box,
             "labels": display.labels,
+            "strips": display.strips,
             "mirror": self.state.mirror,
         }
         for key, checked in checks.items():
@@ -151,6 +159,8 @@ class MainWindow(QMainWindow):
         for key in ("close", "export_picture", "export_json", "export_csv", "draw_box", "find_person"):
             actions[key].setEnabled(picture is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
+        for key in VIDEO_KEYS:
+            actions[key].setEnabled(self.state.clip is not None)
         actions["previous"].setEnabled(self.state.trail_index > 0)
         actions["next"].setEnabled(0 <= self.state.trail_index < len(self.state.trail) - 1)
         actions["undo"].setEnabled(self.session.undo_stack.canUndo())

@@ -61,14 +61,15 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """List a folder's pictures in natural order.
+def pictures_in(folder: Path, videos: bool = False) -> list[Path]:
+    """List a folder's pictures, and its videos if asked for, in natural order.
 
     Raises:
         UserError: the folder cannot be read or has none.
     """
+    suffixes = PICTURE_SUFFIXES | VIDEO_SUFFIXES if videos else PICTURE_SUFFIXES
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file()]
     except OSError as error:
         raise UserError(f"the folder {folder} cannot be read ({error.strerror})", "check its permissions") from error
     if not found:

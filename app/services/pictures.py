@@ -41,8 +41,6 @@ def read_with_core(path: Path) -> NDArray[np.uint8]:
     """Read a picture the way the commands do."""
     from core import media
 
-    if media.is_video(path):
-        raise UserError(f"{path.name} is a video", "this window opens pictures; `bonesight predict` takes videos")
     return np.ascontiguousarray(media.read_picture(path))
 
 
@@ -83,7 +81,7 @@ class PictureService(Worker):
         for path in request.paths:
             try:
                 if path.is_dir():
-                    pictures += media.pictures_in(path)
+                    pictures += media.pictures_in(path, videos=True)
                 elif path.exists():
                     pictures.append(path)
                 else:
@@ -98,7 +96,7 @@ class PictureService(Worker):
         path = request.path
         try:
             rgb = self._reader(path)
-            shown = _reduced(rgb)
+            shown = reduced(rgb)
         except UserError as error:
             self.failed.emit(request.token, path, error)
             return
@@ -111,7 +109,8 @@ class PictureService(Worker):
         self.decoded.emit(request.token, Picture(path, title, rgb, shown, truth))
 
 
-def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an (h, w, 3) picture as it is shown: no larger than any screen."""
     height, width = rgb.shape[:2]
     scale = LONGEST_SHOWN_PX / max(height, width)
     if scale >= 1.0:

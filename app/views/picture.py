@@ -103,6 +103,7 @@ class PicturePanel(Panel):
     def _connect(self) -> None:
         state = self._state
         state.picture_changed.connect(self._show_picture)
+        state.frame_changed.connect(self._show_pixels)
         state.pose_changed.connect(self._show_pose)
         state.display_changed.connect(self._show_display)
         state.box_changed.connect(self._show_box)
@@ -159,13 +160,17 @@ class PicturePanel(Panel):
         self.strip.setVisible(picture is not None)
         for control in (self.heatmaps, self.opacity):
             control.setEnabled(picture is not None)
+        self._show_pixels()
+        self.fit()
+        self._show_pose()
+
+    def _show_pixels(self) -> None:
+        picture = self._state.picture
         if picture is None:
             self._image.clear()
         else:
             self._image.setImage(picture.shown, autoLevels=False, levels=(0, 255))
             self._image.setRect(QRectF(0, 0, *picture.size_px))
-            self.fit()
-        self._show_pose()
 
     def _show_pose(self) -> None:
         self._show_box()
