@@ -60,6 +60,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Edit", "Undo", ("Ctrl+Z",), "Take back the last change of the box"),
     ActionSpec("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Do it again"),
+    ActionSpec("paste", "Edit", "Paste", ("Ctrl+V",), "Open the picture or the files of the clipboard"),
     ActionSpec("draw_box", "Edit", "Draw box", ("B",),
                "Drag a box around the person; the pose follows at once", "box", checkable=True, short="Box",
                separated=True),

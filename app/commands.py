@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app import actions
+from app import actions, incoming
 from app.capture import window_picture
 from app.colours import ColourMode
 from app.naming import JOINT_ORDER
@@ -63,6 +65,7 @@ class Commands:
             "quit": lambda _: self._window.close(),
             "undo": lambda _: session.undo_stack.undo(),
             "redo": lambda _: session.undo_stack.redo(),
+            "paste": lambda _: self.paste(),
             "draw_box": lambda on: state.set_display(drawing=on),
             "let_go": lambda _: self.let_go(),
             "find_person": lambda _: session.give_box(None),
@@ -118,6 +121,20 @@ class Commands:
         name = QFileDialog.getExistingDirectory(self._window, "Open folder", str(self._settings.folder()))
         if name:
             self._session.open([Path(name)])
+
+    def paste(self) -> None:
+        """Open what the clipboard holds."""
+        self.take_in(QGuiApplication.clipboard().mimeData(), "the clipboard holds no picture and no files")
+
+    def take_in(self, mime: QMimeData, nothing: str) -> None:
+        """Open what was dropped or pasted; ``nothing`` says what to tell where there is nothing to open."""
+        found = incoming.read(mime)
+        if found.paths:
+            self._session.open(list(found.paths))
+        elif found.rgb is not None:
+            self._session.show_pixels(found.rgb)
+        else:
+            self._notifier.warn(nothing, "copy or drop a picture, a video or their folder")
 
     def open_checkpoint(self) -> None:
         """Ask for a checkpoint and load it."""

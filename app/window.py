@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
-from app import faults, icons
+from app import faults, icons, incoming
 from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
@@ -19,7 +19,7 @@ from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
 from app.services.backend import Backend, TorchBackend
 from app.services.pictures import Reader, read_with_core
-from app.session import Session
+from app.session import PASTED, Session
 from app.settings import Settings
 from app.sources import bundled_samples
 from app.state import AppState
@@ -29,6 +29,7 @@ from app.toolbar import Chrome, ModelPicker
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.thumbnails import ThumbnailsPanel
 from app.views.timeline import TimelinePanel
 
 
@@ -120,9 +121,16 @@ class MainWindow(QMainWindow):
         assert isinstance(panel, TimelinePanel)
         return panel
 
+    @property
+    def thumbnails(self) -> ThumbnailsPanel:
+        """The pictures opened together."""
+        panel = self._panels["thumbnails"]
+        assert isinstance(panel, ThumbnailsPanel)
+        return panel
+
     def _make_chrome(self) -> None:
         views = (self.picture, self.space, self.bones, self.timeline)
-        commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
+        self._commands = commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
         self.actions_by_key = make_actions(self, commands.handlers())
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
         self.chrome = Chrome(
@@ -173,7 +181,8 @@ class MainWindow(QMainWindow):
         self.actions_by_key[f"theme_{self.themes.choice}"].setChecked(True)
 
     def _opened(self, path: Path) -> None:
-        self.settings.add_recent(path)
+        if path != PASTED:
+            self.settings.add_recent(path)
         self.chrome.show_recent(self.settings.recent())
         picture = self.state.picture
         self.setWindowTitle("Bonesight" if picture is None else f"{picture.title} – Bonesight")
@@ -216,17 +225,13 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files."""
-        if event.mimeData().hasUrls():
+        if incoming.may_hold_something(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         """Open what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        if paths:
-            self.session.open(paths)
-        else:
-            self.notifier.warn("only files can be dropped here", "save the picture first, then drop the file")
+        self._commands.take_in(event.mimeData(), "nothing that can be opened was dropped")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Remember, stop the threads, go."""
