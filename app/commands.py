@@ -78,6 +78,7 @@ class Commands:
             "skeleton": lambda on: state.set_display(skeleton=on),
             "box": lambda on: state.set_display(box=on),
             "labels": lambda on: state.set_display(labels=on),
+            "why": lambda on: state.set_display(why=on),
             "fit": lambda _: (picture.fit(), space.fit()),
             "fit_person": lambda _: picture.fit_person(),
             "zoom_in": lambda _: picture.zoom(1.25),

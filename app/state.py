@@ -94,6 +94,7 @@ class Display:
         labels: whether joints carry their names in 3D.
         box: whether the person's box is shown.
         skeleton: whether the 2D skeleton is shown.
+        why: whether the card about the chosen joint is shown.
         strips: whether a video's timeline shows the lengths of the bones.
     """
 
@@ -108,6 +109,7 @@ class Display:
     box: bool = True
     skeleton: bool = True
     strips: bool = True
+    why: bool = True
 
 
 class AppState(QObject):

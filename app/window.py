@@ -17,6 +17,7 @@ from app.colours import ColourMode
 from app.commands import Commands
 from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
+from app.room import TimelineRoom
 from app.services.backend import Backend, TorchBackend
 from app.services.pictures import Reader, read_with_core
 from app.session import PASTED, Session
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
         down.setStretchFactor(0, 3)
         down.setHandleWidth(6)
         down.setSizes([560, *(AREA_BELOW_PX[spec.name] for spec in PANELS if spec.area is Area.BELOW)])
+        TimelineRoom(down, self.timeline, self.bones, self.state)
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(6, 4, 6, 6)
@@ -159,6 +161,7 @@ class MainWindow(QMainWindow):
             "box": display.box,
             "labels": display.labels,
             "strips": display.strips,
+            "why": display.why,
             "mirror": self.state.mirror,
         }
         for key, checked in checks.items():

@@ -328,3 +328,14 @@ def test_the_windows_numbers_are_those_of_predict(open_window: Opener, qtbot: Qt
         np.testing.assert_array_equal(shown.joints_mm, expected.joints_mm)
         np.testing.assert_array_equal(shown.joints_px, expected.joints_px)
         np.testing.assert_array_equal(shown.heatmaps, expected.heatmaps)
+
+
+def test_the_timeline_takes_its_room_from_the_bones_and_gives_it_back(
+    open_window: Opener, qtbot: QtBot, clip: Path, photo: Path
+) -> None:
+    window = open_window(photo)
+    before = (window.picture.height(), window.bones.height())
+    window.session.open([clip])
+    qtbot.waitUntil(lambda: window.timeline.isVisible() and window.bones.height() < before[1] - 40)
+    window.session.open([photo])
+    qtbot.waitUntil(lambda: (window.picture.height(), window.bones.height()) == before)

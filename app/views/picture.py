@@ -21,6 +21,7 @@ from app.views.heatmap_strip import HeatmapStrip
 from app.views.joint_tip import joint_tip
 from app.views.panel import EmptyState, Panel, keep_keys
 from app.views.skeleton_item import SkeletonItem
+from app.views.why import WhyCard
 from core import skeleton
 
 _EMPTY_TITLE = "Open a picture of a person"
@@ -73,6 +74,8 @@ class PicturePanel(Panel):
         self.strip = HeatmapStrip(state, themes)
         keep_keys(self.strip)
         self.add_content(self.strip)
+        self.why = WhyCard(state)
+        self.add_content(self.why)
         self._connect()
         self._retheme()
         self._show_picture()
@@ -256,6 +259,7 @@ class PicturePanel(Panel):
         if pose is not None and self.skeleton.isVisible():
             joint = self.skeleton.joint_near(self.box_view.mapSceneToView(position))
         self.skeleton.hover(joint)
+        self.why.hover(joint)
         if joint is None or pose is None:
             QToolTip.hideText()
             return

@@ -124,7 +124,7 @@ class ThumbnailsPanel(Panel):
         self._service = service
         self._go_to = go_to
         self.model = TrailModel(self._later)
-        self.list = QListView()
+        self.list = QListView(objectName="thumbnails")
         self.list.setModel(self.model)
         self.list.setIconSize(_ICON)
         self.list.setUniformItemSizes(True)
