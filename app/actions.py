@@ -62,7 +62,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Do it again"),
     ActionSpec("paste", "Edit", "Paste", ("Ctrl+V",), "Open the picture or the files of the clipboard"),
     ActionSpec("draw_box", "Edit", "Draw box", ("B",),
-               "Drag a box around the person; the pose follows at once", "box", checkable=True, short="Box",
+               "Drag a box around the person; the pose follows at once. In a video it holds for every frame", "box", checkable=True, short="Box",
                separated=True),
     ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone"),
     ActionSpec("find_person", "Edit", "Find the person again", ("F",), "Forget the drawn box and search the picture"),

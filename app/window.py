@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
     def open_text(self, source: str) -> None:
         """Open what the command line named."""
         if source.startswith("camera:") or "://" in source:
-            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures and folders")
+            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures, videos and folders")
         else:
             self.session.open([Path(source).expanduser()])
 
@@ -288,7 +288,7 @@ def create_window(
     """Make the window without showing it.
 
     Args:
-        source: a picture or folder to open.
+        source: a picture, video or folder to open.
         settings: what to remember; None for the user's own.
         backend: what computes; None for torch.
         reader: what decodes pictures.
