@@ -40,11 +40,12 @@ class ActionSpec:
     separated: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Model", "Help")
+MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Help")
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
-    ActionSpec("open", "File", "Open pictures…", ("Ctrl+O",), "Open one or more pictures", "open", short="Open"),
-    ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures of a folder"),
+    ActionSpec("open", "File", "Open pictures or videos…", ("Ctrl+O",), "Open one or more pictures or videos", "open",
+               short="Open"),
+    ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures and videos of a folder"),
     ActionSpec("previous", "File", "Previous picture", ("Left", "PgUp"), "Go to the previous picture", "previous",
                separated=True),
     ActionSpec("next", "File", "Next picture", ("Right", "PgDown"), "Go to the next picture", "next"),
@@ -59,8 +60,10 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Edit", "Undo", ("Ctrl+Z",), "Take back the last change of the box"),
     ActionSpec("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Do it again"),
+    ActionSpec("paste", "Edit", "Paste", ("Ctrl+V",), "Open the picture or the files of the clipboard"),
     ActionSpec("draw_box", "Edit", "Draw box", ("B",),
-               "Drag a box around the person; the pose follows at once", "box", checkable=True, short="Box",
+               "Drag a box around the person; the pose follows at once. In a video it holds for every frame",
+               "box", checkable=True, short="Box",
                separated=True),
     ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone"),
     ActionSpec("find_person", "Edit", "Find the person again", ("F",), "Forget the drawn box and search the picture"),
@@ -80,6 +83,8 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                checkable=True),
     ActionSpec("labels", "View", "Show joint names in 3D", ("L",), "Write each joint's name beside it",
                checkable=True),
+    ActionSpec("why", "View", "Show why a joint is there", ("W",),
+               "First and second peak of the joint's heatmap, their ratio, the crop's edge, depth", checkable=True),
     ActionSpec("fit", "View", "Fit picture and body", ("Home",), "Show the whole picture and the whole body",
                separated=True),
     ActionSpec("fit_person", "View", "Zoom to the person", ("Z",), "Show the person's box as large as it goes"),
@@ -93,6 +98,18 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("theme_system", "View", "Theme: as the system", (), "Follow the system's light or dark", separated=True),
     ActionSpec("theme_dark", "View", "Theme: dark", (), "Always dark"),
     ActionSpec("theme_light", "View", "Theme: light", (), "Always light"),
+    ActionSpec("play", "Video", "Play or pause", ("Space",), "At the end, play from the start"),
+    ActionSpec("frame_next", "Video", "One frame on", (".",), "Pause and go to the next frame"),
+    ActionSpec("frame_previous", "Video", "One frame back", (",",), "Pause and go to the frame before"),
+    ActionSpec("frame_first", "Video", "First frame", ("Ctrl+Home",), "Go to the start of the video"),
+    ActionSpec("frame_last", "Video", "Last frame", ("Ctrl+End",), "Go to the end of the video"),
+    ActionSpec("slower", "Video", "Slower", ("[",), "Play slower, down to a quarter of the speed", separated=True),
+    ActionSpec("faster", "Video", "Faster", ("]",), "Play faster, up to four times the speed"),
+    ActionSpec("jump_next", "Video", "Next jump of a bone", ("J",),
+               "Go to the next frame at which a bone's length jumps", separated=True),
+    ActionSpec("jump_previous", "Video", "Jump of a bone before", ("Shift+J",), "Go to the one before"),
+    ActionSpec("strips", "Video", "Show bone lengths over time", ("G",),
+               "Draw each bone's length under the time, with its coefficient of variation", checkable=True),
     ActionSpec("open_checkpoint", "Model", "Open checkpoint…", ("Ctrl+M",), "Load a checkpoint from a file"),
     ActionSpec("model_next", "Model", "Next model", ("M",), "Look at the same picture with the next model"),
     ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
@@ -101,6 +118,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("shortcuts", "Help", "Keyboard and mouse", ("F1",), "List everything that can be done"),
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip
+
+VIDEO_KEYS: Final = tuple(spec.key for spec in ACTIONS if spec.menu == "Video" and not spec.checkable)
+"""What needs a video."""
 
 TOOLBAR: Final = (
     "open", "@samples", "previous", "next", "|", "@model", "mirror", "|", "draw_box", "verdict", "ghost", "@space",
@@ -112,8 +132,10 @@ MOUSE: Final = (
     ("Picture: drag", "Move the picture"),
     ("Picture: wheel", "Zoom about the pointer"),
     ("Picture: double click", "Show the whole picture"),
-    ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth"),
+    ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth; the card below says why it is there"),
     ("Picture: click a joint", "Show its heatmap"),
+    ("Timeline: click or drag", "Go to that time"),
+    ("Timeline: click a mark", "Go to the frame at which that bone's length jumps"),
     ("3D: drag", "Turn"),
     ("3D: wheel", "Zoom"),
     ("3D: Shift + drag", "Move"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app import actions
+from app import actions, incoming
 from app.capture import window_picture
 from app.colours import ColourMode
 from app.naming import JOINT_ORDER
@@ -22,6 +25,7 @@ from app.views import help as help_pages
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.timeline import TimelinePanel
 from core.errors import UserError
 from core.pose import Pose
 
@@ -31,7 +35,7 @@ class Commands:
 
     def __init__(
         self, window: QWidget, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
-        picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel,
+        picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel, timeline: TimelinePanel,
     ) -> None:  # fmt: skip
         self._window = window
         self._session = session
@@ -42,6 +46,7 @@ class Commands:
         self._picture = picture
         self._space = space
         self._bones = bones
+        self._timeline = timeline
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
         """Return a function for every key of the table."""
@@ -60,6 +65,7 @@ class Commands:
             "quit": lambda _: self._window.close(),
             "undo": lambda _: session.undo_stack.undo(),
             "redo": lambda _: session.undo_stack.redo(),
+            "paste": lambda _: self.paste(),
             "draw_box": lambda on: state.set_display(drawing=on),
             "let_go": lambda _: self.let_go(),
             "find_person": lambda _: session.give_box(None),
@@ -72,6 +78,7 @@ class Commands:
             "skeleton": lambda on: state.set_display(skeleton=on),
             "box": lambda on: state.set_display(box=on),
             "labels": lambda on: state.set_display(labels=on),
+            "why": lambda on: state.set_display(why=on),
             "fit": lambda _: (picture.fit(), space.fit()),
             "fit_person": lambda _: picture.fit_person(),
             "zoom_in": lambda _: picture.zoom(1.25),
@@ -83,6 +90,16 @@ class Commands:
             "theme_system": lambda _: self.choose_theme(ThemeChoice.SYSTEM),
             "theme_dark": lambda _: self.choose_theme(ThemeChoice.DARK),
             "theme_light": lambda _: self.choose_theme(ThemeChoice.LIGHT),
+            "play": lambda _: session.playback.toggle(),
+            "frame_next": lambda _: session.playback.step(1),
+            "frame_previous": lambda _: session.playback.step(-1),
+            "frame_first": lambda _: session.playback.step(-session.playback.wanted),
+            "frame_last": lambda _: session.playback.step(sys.maxsize),
+            "slower": lambda _: session.playback.faster(-1),
+            "faster": lambda _: session.playback.faster(1),
+            "jump_next": lambda _: self._timeline.go_to_jump(1),
+            "jump_previous": lambda _: self._timeline.go_to_jump(-1),
+            "strips": lambda on: state.set_display(strips=on),
             "open_checkpoint": lambda _: self.open_checkpoint(),
             "model_next": lambda _: self.next_model(),
             "mirror": session.set_mirror,
@@ -95,7 +112,7 @@ class Commands:
     def open_pictures(self) -> None:
         """Ask for pictures and open them."""
         names, _ = QFileDialog.getOpenFileNames(
-            self._window, "Open pictures", str(self._settings.folder()), PICTURE_FILTER
+            self._window, "Open pictures or videos", str(self._settings.folder()), PICTURE_FILTER
         )
         if names:
             self._session.open([Path(name) for name in names])
@@ -105,6 +122,20 @@ class Commands:
         name = QFileDialog.getExistingDirectory(self._window, "Open folder", str(self._settings.folder()))
         if name:
             self._session.open([Path(name)])
+
+    def paste(self) -> None:
+        """Open what the clipboard holds."""
+        self.take_in(QGuiApplication.clipboard().mimeData(), "the clipboard holds no picture and no files")
+
+    def take_in(self, mime: QMimeData, nothing: str) -> None:
+        """Open what was dropped or pasted; ``nothing`` says what to tell where there is nothing to open."""
+        found = incoming.read(mime)
+        if found.paths:
+            self._session.open(list(found.paths))
+        elif found.rgb is not None:
+            self._session.show_pixels(found.rgb)
+        else:
+            self._notifier.warn(nothing, "copy or drop a picture, a video or their folder")
 
     def open_checkpoint(self) -> None:
         """Ask for a checkpoint and load it."""

@@ -15,6 +15,8 @@ from app.theme import ThemeWatcher
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.thumbnails import ThumbnailsPanel
+from app.views.timeline import TimelinePanel
 
 
 class Area(StrEnum):
@@ -45,7 +47,15 @@ class PanelSpec:
 
 
 PANELS: Final[tuple[PanelSpec, ...]] = (
+    PanelSpec(
+        "thumbnails",
+        Area.SIDE,
+        lambda c: ThumbnailsPanel(c.session.state, c.themes, c.session.thumbnails, c.session.go_to),
+    ),
     PanelSpec("picture", Area.PICTURE, lambda c: PicturePanel(c.session.state, c.themes, c.session)),
     PanelSpec("space", Area.SPACE, lambda c: Skeleton3DPanel(c.session.state, c.themes, c.notifier)),
+    PanelSpec("timeline", Area.BELOW, lambda c: TimelinePanel(c.session.state, c.themes, c.session.playback)),
     PanelSpec("bones", Area.BELOW, lambda c: BonesPanel(c.session.state, c.themes)),
 )
+AREA_BELOW_PX: Final = {"timeline": 184, "bones": 280}
+"""Heights to start with."""

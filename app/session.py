@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.clip import Clip
 from app.colours import NOBODY_CONFIDENCE
 from app.notifications import Notifier
+from app.playback import Playback
 from app.services.backend import Backend
+from app.services.clips import OpenRequest
 from app.services.inference import InferenceRequest, InferenceResult, InferenceService
-from app.services.pictures import ListRequest, PictureRequest, PictureService, Reader, read_with_core
+from app.services.pictures import ListRequest, PictureRequest, PictureService, Reader, read_with_core, reduced
+from app.services.thumbnails import ThumbnailService
+from app.services.watch import FolderWatch
 from app.services.worker import WorkerState
-from app.sources import Box, is_checkpoint
+from app.sources import Box, is_checkpoint, is_video
 from app.state import AppState, ModelEntry, Picture
 from core.errors import UserError
+
+PASTED = Path("clipboard")
+"""What stands for the path of a picture that has no file."""
 
 
 class _GiveBox(QUndoCommand):
@@ -51,6 +61,13 @@ class Session(QObject):
         self.undo_stack = QUndoStack(self)
         self.inference = InferenceService(backend, self)
         self.pictures = PictureService(reader, self)
+        self.playback = Playback(state, notifier, self.inference, self)
+        self.thumbnails = ThumbnailService(self)
+        self._watch = FolderWatch(self)
+        self._sources: tuple[Path, ...] = ()
+        self._wanted_sources: tuple[Path, ...] = ()
+        self._sources_token = 0
+        self._gone: Path | None = None
         self.dropped = 0
         self._read_token = 0
         self._pending_trail: tuple[tuple[Path, ...], int] = ((), -1)
@@ -65,26 +82,35 @@ class Session(QObject):
         self.pictures.listed.connect(self._pictures_listed)
         self.pictures.decoded.connect(self._picture_arrived)
         self.pictures.failed.connect(self._picture_failed)
+        self.pictures.relisted.connect(self._relisted)
+        self.thumbnails.crashed.connect(self._worker_crashed)
+        self._watch.changed.connect(self._folder_changed)
+        self.playback.clips.crashed.connect(self._worker_crashed)
+        self.playback.clips.opened.connect(self._picture_arrived)
+        self.playback.clips.failed.connect(self._picture_failed)
 
     def start(self, model: str = "") -> None:
         """Start the threads; ``model`` is the checkpoint to prefer over the first bundled one."""
         self._wanted_model = model
         self.state.set_activity("starting the network")
         self.pictures.start()
+        self.playback.clips.start()
+        self.thumbnails.start()
         self.inference.start()
 
     def stop(self) -> bool:
-        """End the threads. Return whether both ended in time."""
-        workers = (self.pictures, self.inference)
+        """End the threads. Return whether all ended in time."""
+        self.playback.pause()
+        workers = (self.thumbnails, self.pictures, self.playback.clips, self.inference)
         for worker in workers:
             worker.ask_to_stop()
-        ended = [worker.stop(timeout_ms) for worker, timeout_ms in zip(workers, (400, 1300), strict=True)]
+        ended = [worker.stop(timeout_ms) for worker, timeout_ms in zip(workers, (200, 300, 300, 1000), strict=True)]
         return all(ended)
 
     # Opening
 
     def open(self, paths: list[Path]) -> None:
-        """Open what was dropped, typed or chosen: pictures, a folder, a checkpoint."""
+        """Open what was dropped, typed or chosen: pictures, videos, folders, a checkpoint, in any mixture."""
         others = []
         for path in paths:
             if is_checkpoint(path) and not path.is_dir():
@@ -93,6 +119,7 @@ class Session(QObject):
                 others.append(path)
         if others:
             self._read_token += 1
+            self._wanted_sources = tuple(others)
             self.state.set_activity(f"opening {others[0].name}")
             self.pictures.list(ListRequest(self._read_token, tuple(others)))
 
@@ -106,15 +133,34 @@ class Session(QObject):
         if not 0 <= target < len(trail):
             self.notifier.info("this is the last picture" if by > 0 else "this is the first picture")
             return
+        self.go_to(target)
+
+    def go_to(self, target: int) -> None:
+        """Go to one of the pictures that were opened together."""
+        trail = self.state.trail
+        if self._gone in trail and trail[target] != self._gone:
+            # The picture that was deleted while it was on screen is left now.
+            place = trail.index(self._gone)
+            trail, target = trail[:place] + trail[place + 1 :], target - (target > place)
+            self._gone = None
         self.state.set_trail(trail, target)
         self._read(trail, target)
+
+    def show_pixels(self, rgb: NDArray[np.uint8]) -> None:
+        """Open a picture that has no file."""
+        self._read_token += 1
+        self._pending_trail = ((), -1)
+        self._use_sources(())
+        self._picture_arrived(self._read_token, Picture(PASTED, "From the clipboard", rgb, reduced(rgb)))
 
     def close_picture(self) -> None:
         """Show the empty window again."""
         self._read_token += 1
+        self._use_sources(())
         self.state.next_token()
         self.undo_stack.clear()
         self.state.set_trail((), -1)
+        self.playback.take(None)
         self.state.set_picture(None)
         self.state.set_activity("")
 
@@ -122,7 +168,10 @@ class Session(QObject):
         self._read_token += 1
         self._pending_trail = (trail, index)
         self.state.set_activity(f"opening {trail[index].name}")
-        self.pictures.read(PictureRequest(self._read_token, trail[index]))
+        if is_video(trail[index]):
+            self.playback.clips.open(OpenRequest(self._read_token, trail[index]))
+        else:
+            self.pictures.read(PictureRequest(self._read_token, trail[index]))
 
     def _pictures_listed(self, token: int, pictures: tuple[Path, ...], errors: list[UserError]) -> None:
         if token != self._read_token:
@@ -131,9 +180,42 @@ class Session(QObject):
         for error in errors:
             self.notifier.error(error)
         if pictures:
+            self._use_sources(self._wanted_sources)
             self._read(pictures, 0)
 
-    def _picture_arrived(self, token: int, picture: Picture) -> None:
+    def _use_sources(self, paths: tuple[Path, ...]) -> None:
+        self._sources, self._gone = paths, None
+        self._sources_token += 1
+        self._watch.watch(path for path in paths if path.is_dir())
+
+    def _folder_changed(self) -> None:
+        self.pictures.relist(ListRequest(self._sources_token, self._sources))
+
+    def _relisted(self, token: int, found: tuple[Path, ...]) -> None:
+        """Take in what came to and went from the folder; the picture on screen stays, whatever happened to its file."""
+        shown = self.state.picture
+        if token != self._sources_token or shown is None:
+            return
+        old, place = self.state.trail, self.state.trail_index
+        here = old[place] if old else shown.path
+        trail = found
+        if here in found:
+            self._gone = None
+        else:
+            if here == shown.path and here != self._gone and old:
+                self.notifier.info(f"{here.name} was deleted", "it stays here until you go on")
+            self._gone = here
+            before = next((path for path in reversed(old[: max(place, 0)]) if path in found), None)
+            at = 0 if before is None else found.index(before) + 1
+            trail = (*found[:at], here, *found[at:])
+        # For a picture that is still being read, too.
+        self._pending_trail = (trail, trail.index(here))
+        if len(trail) > 1:
+            self.state.set_trail(trail, trail.index(here))
+        else:
+            self.state.set_trail((), -1)
+
+    def _picture_arrived(self, token: int, picture: Picture, clip: Clip | None = None) -> None:
         if token != self._read_token:
             self.dropped += 1
             return
@@ -142,6 +224,7 @@ class Session(QObject):
         self.undo_stack.clear()
         self.state.next_token()
         self.state.set_activity("")
+        self.playback.take(clip)
         self.state.set_picture(picture)
         self.opened.emit(picture.path)
         self.ask_for_pose()
@@ -158,6 +241,9 @@ class Session(QObject):
         token = self.state.next_token()
         picture = self.state.picture
         if picture is None or self.state.model is None:
+            return
+        if self.state.clip is not None:
+            self.playback.look()
             return
         self.state.set_activity("looking for the person" if self.state.box_px is None else "looking at the box")
         request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror)
@@ -183,6 +269,9 @@ class Session(QObject):
             self.dropped += 1
             return
         self.state.set_activity("")
+        if self.state.clip is not None:
+            self.state.set_pose(self.playback.received(result.pose), result.latency_ms)
+            return
         self.state.set_pose(result.pose, result.latency_ms)
         if result.pose.mean_confidence < NOBODY_CONFIDENCE:
             self.notifier.info(

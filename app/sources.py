@@ -17,9 +17,12 @@ Box = tuple[float, float, float, float]
 
 # The dialog's list; what can be read is decided by core.media, which is slow to import and stays out of the start.
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 # .pth and .pt: the authors' published weights, which core.published converts.
 CHECKPOINT_SUFFIXES = frozenset({".safetensors", ".pth", ".pt"})
-PICTURE_FILTER = f"Pictures ({' '.join('*' + suffix for suffix in PICTURE_SUFFIXES)});;All files (*)"
+PICTURE_FILTER = (
+    f"Pictures and videos ({' '.join('*' + suffix for suffix in PICTURE_SUFFIXES + VIDEO_SUFFIXES)});;All files (*)"
+)
 CHECKPOINT_FILTER = "Checkpoints (*.safetensors *.pth *.pt);;All files (*)"
 
 
@@ -50,6 +53,11 @@ class Sample:
 def is_checkpoint(path: Path) -> bool:
     """Tell a checkpoint file by its name."""
     return path.suffix.lower() in CHECKPOINT_SUFFIXES
+
+
+def is_video(path: Path) -> bool:
+    """Tell a video file by its name."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def bundled_samples() -> list[Sample]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.clip import Clip
 from app.colours import ColourMode
 from app.sources import Box, Truth
 from core import skeleton
@@ -39,6 +40,8 @@ class Picture:
         rgb: (height, width, 3) uint8.
         shown: the same, reduced if it is larger than any screen.
         truth: what is known about it, for bundled samples.
+        frame: its number in a video, 0 for a picture of its own.
+        time_s: seconds from the start of its video, None for a picture of its own.
     """
 
     path: Path
@@ -46,6 +49,8 @@ class Picture:
     rgb: NDArray[np.uint8]
     shown: NDArray[np.uint8]
     truth: Truth | None = None
+    frame: int = 0
+    time_s: float | None = None
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -89,6 +94,8 @@ class Display:
         labels: whether joints carry their names in 3D.
         box: whether the person's box is shown.
         skeleton: whether the 2D skeleton is shown.
+        why: whether the card about the chosen joint is shown.
+        strips: whether a video's timeline shows the lengths of the bones.
     """
 
     heatmap: HeatmapMode = HeatmapMode.JOINT
@@ -101,12 +108,17 @@ class Display:
     labels: bool = False
     box: bool = True
     skeleton: bool = True
+    strips: bool = True
+    why: bool = True
 
 
 class AppState(QObject):
     """The one place that says what the window shows. Every setter tells only of real changes."""
 
     picture_changed = Signal()
+    frame_changed = Signal()
+    """Another frame of the same clip is on screen: what the user zoomed and turned stays. The pose follows."""
+    clip_changed = Signal()
     pose_changed = Signal()
     box_changed = Signal()
     display_changed = Signal()
@@ -119,6 +131,7 @@ class AppState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.picture: Picture | None = None
+        self.clip: Clip | None = None
         self.pose: Pose | None = None
         self.truth_error_mm: float | None = None
         self.box_px: Box | None = None
@@ -147,6 +160,20 @@ class AppState(QObject):
         self.latency_ms = None
         self.picture_changed.emit()
         self.box_changed.emit()
+        self.pose_changed.emit()
+
+    def set_clip(self, clip: Clip | None) -> None:
+        """Say which video the pictures come from, None for pictures of their own."""
+        if clip is not self.clip:
+            self.clip = clip
+            self.clip_changed.emit()
+
+    def set_frame(self, picture: Picture, pose: Pose | None) -> None:
+        """Show another frame of the open clip; the person's box stays."""
+        self.picture = picture
+        self.pose = pose
+        self.latency_ms = None
+        self.frame_changed.emit()
         self.pose_changed.emit()
 
     def set_pose(self, pose: Pose | None, latency_ms: float | None = None) -> None:

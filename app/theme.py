@@ -86,6 +86,9 @@ QTableView {{ background: {panel}; alternate-background-color: {window}; color: 
 QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-bottom: 1px solid {border};
   padding: 4px 6px; font-weight: 500; }}
 QTableCornerButton::section {{ background: {panel}; border: 0; }}
+QListView#thumbnails {{ background: {panel}; color: {text}; border: 0; }}
+QListView#thumbnails::item {{ padding: 2px; border-radius: 4px; }}
+QListView#thumbnails::item:selected {{ background: {selection}; color: {text}; border: 1px solid {accent}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: 4px; }}
 QFrame#toast {{ background: {raised}; border: 1px solid {border}; border-left: 4px solid {accent}; }}
 QFrame#toast[level="warning"] {{ border-left-color: {warning}; }}

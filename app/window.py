@@ -11,15 +11,16 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
-from app import faults, icons
-from app.actions import colour_icons, make_actions
+from app import faults, icons, incoming
+from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
 from app.notifications import Notifier, ToastStack
-from app.panels import PANELS, Area, Context
+from app.panels import AREA_BELOW_PX, PANELS, Area, Context
+from app.room import TimelineRoom
 from app.services.backend import Backend, TorchBackend
 from app.services.pictures import Reader, read_with_core
-from app.session import Session
+from app.session import PASTED, Session
 from app.settings import Settings
 from app.sources import bundled_samples
 from app.state import AppState
@@ -29,6 +30,8 @@ from app.toolbar import Chrome, ModelPicker
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from app.views.thumbnails import ThumbnailsPanel
+from app.views.timeline import TimelinePanel
 
 
 class MainWindow(QMainWindow):
@@ -63,7 +66,7 @@ class MainWindow(QMainWindow):
     def open_text(self, source: str) -> None:
         """Open what the command line named."""
         if source.startswith("camera:") or "://" in source:
-            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures and folders")
+            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures, videos and folders")
         else:
             self.session.open([Path(source).expanduser()])
 
@@ -83,9 +86,9 @@ class MainWindow(QMainWindow):
             down.addWidget(panel)
         down.setChildrenCollapsible(False)
         down.setStretchFactor(0, 3)
-        down.setStretchFactor(1, 1)
         down.setHandleWidth(6)
-        down.setSizes([560, 280])
+        down.setSizes([560, *(AREA_BELOW_PX[spec.name] for spec in PANELS if spec.area is Area.BELOW)])
+        TimelineRoom(down, self.timeline, self.bones, self.state)
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(6, 4, 6, 6)
@@ -113,9 +116,23 @@ class MainWindow(QMainWindow):
         assert isinstance(panel, BonesPanel)
         return panel
 
+    @property
+    def timeline(self) -> TimelinePanel:
+        """The timeline of a video."""
+        panel = self._panels["timeline"]
+        assert isinstance(panel, TimelinePanel)
+        return panel
+
+    @property
+    def thumbnails(self) -> ThumbnailsPanel:
+        """The pictures opened together."""
+        panel = self._panels["thumbnails"]
+        assert isinstance(panel, ThumbnailsPanel)
+        return panel
+
     def _make_chrome(self) -> None:
-        views = (self.picture, self.space, self.bones)
-        commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
+        views = (self.picture, self.space, self.bones, self.timeline)
+        self._commands = commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
         self.actions_by_key = make_actions(self, commands.handlers())
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
         self.chrome = Chrome(
@@ -143,6 +160,8 @@ class MainWindow(QMainWindow):
             "skeleton": display.skeleton,
             "box": display.box,
             "labels": display.labels,
+            "strips": display.strips,
+            "why": display.why,
             "mirror": self.state.mirror,
         }
         for key, checked in checks.items():
@@ -151,6 +170,8 @@ class MainWindow(QMainWindow):
         for key in ("close", "export_picture", "export_json", "export_csv", "draw_box", "find_person"):
             actions[key].setEnabled(picture is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
+        for key in VIDEO_KEYS:
+            actions[key].setEnabled(self.state.clip is not None)
         actions["previous"].setEnabled(self.state.trail_index > 0)
         actions["next"].setEnabled(0 <= self.state.trail_index < len(self.state.trail) - 1)
         actions["undo"].setEnabled(self.session.undo_stack.canUndo())
@@ -163,7 +184,8 @@ class MainWindow(QMainWindow):
         self.actions_by_key[f"theme_{self.themes.choice}"].setChecked(True)
 
     def _opened(self, path: Path) -> None:
-        self.settings.add_recent(path)
+        if path != PASTED:
+            self.settings.add_recent(path)
         self.chrome.show_recent(self.settings.recent())
         picture = self.state.picture
         self.setWindowTitle("Bonesight" if picture is None else f"{picture.title} – Bonesight")
@@ -206,17 +228,13 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files."""
-        if event.mimeData().hasUrls():
+        if incoming.may_hold_something(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         """Open what was dropped."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        if paths:
-            self.session.open(paths)
-        else:
-            self.notifier.warn("only files can be dropped here", "save the picture first, then drop the file")
+        self._commands.take_in(event.mimeData(), "nothing that can be opened was dropped")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Remember, stop the threads, go."""
@@ -270,7 +288,7 @@ def create_window(
     """Make the window without showing it.
 
     Args:
-        source: a picture or folder to open.
+        source: a picture, video or folder to open.
         settings: what to remember; None for the user's own.
         backend: what computes; None for torch.
         reader: what decodes pictures.

@@ -27,6 +27,11 @@ _OPEN_ANOTHER = "open a JPEG, PNG, WebP, BMP or TIFF file"
 _GET_AGAIN = "copy or download the file again"
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _EXIF_ORIENTATION = 0x0112
+_JPEG_FRACTIONS: Final = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+}
 
 # Decoders write their own lines to stderr about damaged files; the user gets one sentence instead.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -61,14 +66,15 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """List a folder's pictures in natural order.
+def pictures_in(folder: Path, videos: bool = False) -> list[Path]:
+    """List a folder's pictures, and its videos if asked for, in natural order.
 
     Raises:
         UserError: the folder cannot be read or has none.
     """
+    suffixes = PICTURE_SUFFIXES | VIDEO_SUFFIXES if videos else PICTURE_SUFFIXES
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+        found = [path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file()]
     except OSError as error:
         raise UserError(f"the folder {folder} cannot be read ({error.strerror})", "check its permissions") from error
     if not found:
@@ -144,6 +150,31 @@ def read_picture(path: str | Path) -> Picture:
         raise UserError(f"{path.name} has an unusual pixel format ({decoded.dtype})", "save it as an 8-bit PNG or JPEG")
     if not jpeg:
         picture = _turn(picture, _orientation(data))
+    return np.ascontiguousarray(picture)
+
+
+def read_thumbnail(path: Path, side: int) -> Picture:
+    """Read a picture, or a video's first frame, small: a large JPEG is decoded at a fraction of its size.
+
+    Returns:
+        (h, w, 3) RGB, contiguous, the longer side at most ``side``.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if is_video(path):
+        picture = next(video_frames(path)).image
+    else:
+        data = _read_bytes(path)
+        size = _walk_jpeg(data.tobytes())[1] if data[:2].tobytes() == b"\xff\xd8" else None
+        fraction = next((by for by in _JPEG_FRACTIONS if size is not None and max(size) >= by * side), 1)
+        decoded = cv2.imdecode(data, _JPEG_FRACTIONS[fraction]) if fraction > 1 else None
+        whole = None if decoded is None else _to_rgb(np.asarray(decoded))
+        picture = read_picture(path) if whole is None else whole
+    scale = side / max(picture.shape[:2])
+    if scale < 1.0:
+        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(picture)
 
 

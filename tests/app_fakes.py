@@ -162,6 +162,8 @@ class Opener:
             window.close()
             assert not window.session.inference.isRunning(), "a thread was left behind"
             assert not window.session.pictures.isRunning(), "a thread was left behind"
+            assert not window.session.thumbnails.isRunning(), "a thread was left behind"
+            assert not window.session.playback.clips.isRunning(), "a thread was left behind"
             window.deleteLater()
 
 

@@ -136,3 +136,10 @@ def test_no_two_actions_share_a_key_and_help_lists_every_shortcut() -> None:
     page = actions.help_text()
     assert all(key in page for key in keys)
     assert {key for key in actions.TOOLBAR if key[0] not in "|@"} <= {spec.key for spec in actions.ACTIONS}
+
+
+def test_the_window_offers_the_files_that_core_reads() -> None:
+    from core import media
+
+    assert set(sources.PICTURE_SUFFIXES) == media.PICTURE_SUFFIXES
+    assert set(sources.VIDEO_SUFFIXES) == media.VIDEO_SUFFIXES

@@ -25,12 +25,16 @@ def save_image(image: QImage | QPixmap, path: Path) -> None:
 
 def save_json(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
     """Write what ``predict --json`` writes; raise UserError if the disk does not let us."""
-    export.write_json(path, [export.entry(pose, picture.path)], _checkpoint(pose, models))
+    export.write_json(path, [_entry(picture, pose)], _checkpoint(pose, models))
 
 
 def save_csv(picture: Picture, pose: Pose, path: Path) -> None:
     """Write what ``predict --csv`` writes; raise UserError if the disk does not let us."""
-    export.write_csv(path, [export.entry(pose, picture.path)])
+    export.write_csv(path, [_entry(picture, pose)])
+
+
+def _entry(picture: Picture, pose: Pose) -> dict[str, object]:
+    return export.entry(pose, picture.path, picture.frame, picture.time_s)
 
 
 def _checkpoint(pose: Pose, models: Iterable[ModelEntry]) -> dict[str, object]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.services.ahead import Run, RunRequest
 from app.services.backend import Backend, Model
 from app.services.worker import Worker
 from app.sources import Box
@@ -57,10 +58,17 @@ class InferenceService(Worker):
     failed = Signal(int, object)
     """A request could not be answered: token, UserError."""
 
+    ahead = Signal(int, int, object)
+    """A frame of a run was looked at: token, frame, Pose."""
+    ahead_ended = Signal(int, object)
+    """A run is through: token, None or the UserError that ended it."""
+
     def __init__(self, backend: Backend, parent: QObject | None = None) -> None:
         super().__init__("inference", parent)
         self._backend = backend
         self._model: Model | None = None
+        self._run: Run | None = None
+        self._run_token = 0
 
     def load(self, source: str) -> None:
         """Ask for another checkpoint: a bundled name or a file."""
@@ -69,6 +77,16 @@ class InferenceService(Worker):
     def infer(self, request: InferenceRequest) -> None:
         """Ask for a pose; a request that still waits is dropped."""
         self.post("infer", request)
+
+    def run_ahead(self, request: RunRequest) -> None:
+        """Look at the frames of a clip one after the other, between other requests; ends the run before."""
+        self._run_token = request.token
+        self.post("run", request)
+
+    def stop_ahead(self) -> None:
+        """End the run."""
+        self._run_token = 0
+        self.mailbox.discard("run")
 
     def set_up(self) -> None:
         """Import torch and list what is bundled."""
@@ -79,6 +97,8 @@ class InferenceService(Worker):
         """Answer one request."""
         if topic == "load":
             self._load(request)
+        elif topic == "run":
+            self._step(request)
         else:
             self._infer(request)
 
@@ -93,6 +113,35 @@ class InferenceService(Worker):
         else:
             self._model = model
             self.loaded.emit(model.entry, model.device)
+
+    def _step(self, request: RunRequest) -> None:
+        if request.token != self._run_token or self._model is None or self._model.entry != request.model:
+            return
+        try:
+            if self._run is None or self._run.request is not request:
+                if self._run is not None:
+                    self._run.close()
+                self._run = Run(request, self._model)
+            found = self._run.step()
+            if found is not None and not _is_finite(found[1]):
+                raise UserError("the network answered with numbers that are not finite", "choose another model")
+        except UserError as error:
+            self._end_run(request, error)
+        except Exception as error:  # noqa: BLE001  # out of memory, a lost device: the window goes on
+            told = f"the network stopped on the way through the video ({_short(error)})"
+            self._end_run(request, UserError(told, "try another video, box or model"))
+        else:
+            if found is None:
+                self._end_run(request, None)
+                return
+            self.ahead.emit(request.token, *found)
+            self.mailbox.put_if_free("run", request)
+
+    def _end_run(self, request: RunRequest, error: UserError | None) -> None:
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+        self.ahead_ended.emit(request.token, error)
 
     def _infer(self, request: InferenceRequest) -> None:
         if self._model is None:

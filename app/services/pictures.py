@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -41,8 +41,6 @@ def read_with_core(path: Path) -> NDArray[np.uint8]:
     """Read a picture the way the commands do."""
     from core import media
 
-    if media.is_video(path):
-        raise UserError(f"{path.name} is a video", "this window opens pictures; `bonesight predict` takes videos")
     return np.ascontiguousarray(media.read_picture(path))
 
 
@@ -51,6 +49,8 @@ class PictureService(Worker):
 
     listed = Signal(int, object, object)
     """token, tuple[Path] of pictures, list[UserError]."""
+    relisted = Signal(int, object)
+    """token, tuple[Path]: what there is now of what was opened before."""
     decoded = Signal(int, object)
     """token, Picture."""
     failed = Signal(int, object, object)
@@ -64,6 +64,10 @@ class PictureService(Worker):
         """Ask which pictures there are; a request that still waits is dropped."""
         self.post("list", request)
 
+    def relist(self, request: ListRequest) -> None:
+        """Ask again for what was opened; nothing is said of what is gone."""
+        self.post("relist", request)
+
     def read(self, request: PictureRequest) -> None:
         """Ask for a picture; a request that still waits is dropped."""
         self.post("read", request)
@@ -71,34 +75,17 @@ class PictureService(Worker):
     def handle(self, topic: str, request: Any) -> None:
         """Answer one request."""
         if topic == "list":
-            self._list(request)
+            self.listed.emit(request.token, *_find(request.paths))
+        elif topic == "relist":
+            self.relisted.emit(request.token, _find(request.paths)[0])
         else:
             self._read(request)
-
-    def _list(self, request: ListRequest) -> None:
-        from core import media
-
-        pictures: list[Path] = []
-        errors: list[UserError] = []
-        for path in request.paths:
-            try:
-                if path.is_dir():
-                    pictures += media.pictures_in(path)
-                elif path.exists():
-                    pictures.append(path)
-                else:
-                    errors.append(UserError(f"{path.name or path} does not exist", "check the name, or open another"))
-            except UserError as error:
-                errors.append(error)
-            except OSError as error:
-                errors.append(UserError(f"{path.name} cannot be reached ({error.strerror})", "open another file"))
-        self.listed.emit(request.token, tuple(pictures), errors)
 
     def _read(self, request: PictureRequest) -> None:
         path = request.path
         try:
             rgb = self._reader(path)
-            shown = _reduced(rgb)
+            shown = reduced(rgb)
         except UserError as error:
             self.failed.emit(request.token, path, error)
             return
@@ -111,7 +98,29 @@ class PictureService(Worker):
         self.decoded.emit(request.token, Picture(path, title, rgb, shown, truth))
 
 
-def _reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _find(paths: Iterable[Path]) -> tuple[tuple[Path, ...], list[UserError]]:
+    """Return the pictures and videos that files and folders come to, each once, and what cannot be used."""
+    from core import media
+
+    found: list[Path] = []
+    errors: list[UserError] = []
+    for path in paths:
+        try:
+            if path.is_dir():
+                found += media.pictures_in(path, videos=True)
+            elif path.exists():
+                found.append(path)
+            else:
+                errors.append(UserError(f"{path.name or path} does not exist", "check the name, or open another"))
+        except UserError as error:
+            errors.append(error)
+        except OSError as error:
+            errors.append(UserError(f"{path.name} cannot be reached ({error.strerror})", "open another file"))
+    return tuple(dict.fromkeys(found)), errors
+
+
+def reduced(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an (h, w, 3) picture as it is shown: no larger than any screen."""
     height, width = rgb.shape[:2]
     scale = LONGEST_SHOWN_PX / max(height, width)
     if scale >= 1.0:

@@ -37,6 +37,24 @@ class Mailbox:
             self._slots[topic] = request
             self._condition.notify()
 
+    def put_if_free(self, topic: str, request: Any) -> None:
+        """Leave a request unless a newer one of its topic waits."""
+        with self._condition:
+            if topic not in self._slots:
+                self._slots[topic] = request
+                self._condition.notify()
+
+    def holds(self, topic: str) -> bool:
+        """Tell whether a request of a topic waits."""
+        with self._condition:
+            return topic in self._slots
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the reader is asked to end."""
+        with self._condition:
+            return self._closed
+
     def take(self) -> tuple[str, Any] | None:
         """Wait for the oldest waiting request; None once the mailbox is closed."""
         with self._condition:

@@ -21,6 +21,7 @@ from app.views.heatmap_strip import HeatmapStrip
 from app.views.joint_tip import joint_tip
 from app.views.panel import EmptyState, Panel, keep_keys
 from app.views.skeleton_item import SkeletonItem
+from app.views.why import WhyCard
 from core import skeleton
 
 _EMPTY_TITLE = "Open a picture of a person"
@@ -73,6 +74,8 @@ class PicturePanel(Panel):
         self.strip = HeatmapStrip(state, themes)
         keep_keys(self.strip)
         self.add_content(self.strip)
+        self.why = WhyCard(state)
+        self.add_content(self.why)
         self._connect()
         self._retheme()
         self._show_picture()
@@ -103,6 +106,7 @@ class PicturePanel(Panel):
     def _connect(self) -> None:
         state = self._state
         state.picture_changed.connect(self._show_picture)
+        state.frame_changed.connect(self._show_pixels)
         state.pose_changed.connect(self._show_pose)
         state.display_changed.connect(self._show_display)
         state.box_changed.connect(self._show_box)
@@ -159,13 +163,17 @@ class PicturePanel(Panel):
         self.strip.setVisible(picture is not None)
         for control in (self.heatmaps, self.opacity):
             control.setEnabled(picture is not None)
+        self._show_pixels()
+        self.fit()
+        self._show_pose()
+
+    def _show_pixels(self) -> None:
+        picture = self._state.picture
         if picture is None:
             self._image.clear()
         else:
             self._image.setImage(picture.shown, autoLevels=False, levels=(0, 255))
             self._image.setRect(QRectF(0, 0, *picture.size_px))
-            self.fit()
-        self._show_pose()
 
     def _show_pose(self) -> None:
         self._show_box()
@@ -251,6 +259,7 @@ class PicturePanel(Panel):
         if pose is not None and self.skeleton.isVisible():
             joint = self.skeleton.joint_near(self.box_view.mapSceneToView(position))
         self.skeleton.hover(joint)
+        self.why.hover(joint)
         if joint is None or pose is None:
             QToolTip.hideText()
             return

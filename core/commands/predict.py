@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +25,6 @@ Box = tuple[float, float, float, float]
 DEFAULT_CHECKPOINT: Final = "compact-geo"
 MOST_TABLES: Final = 20
 """With more pictures, each gets one line instead of its tables."""
-LOST_CONFIDENCE: Final = 0.15
-"""In a video, the person is searched for anew under this mean confidence."""
 INTERRUPTED: Final = 130
 
 
@@ -284,21 +282,13 @@ def _one(job: Job, path: Path) -> None:
 
 def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
     """Yield each frame with its pose; in a video the box follows the joints of the frame before."""
-    from core import locate, media
+    from core import media
+    from core.track import Tracker
 
     given = job.args.box or job.boxes.get(path.name)
-    tracked: Box | None = None
+    tracker = Tracker(lambda image, box: job.predictor.predict(image, box, job.args.height_mm), given)
     for frame in media.frames(path):
-        height_mm = job.args.height_mm
-        pose = job.predictor.predict(frame.image, given or tracked, height_mm)
-        if tracked is not None and given is None:
-            pose = replace(pose, located_by="track")
-            if pose.mean_confidence < LOST_CONFIDENCE:
-                pose = job.predictor.predict(frame.image, None, height_mm)
-        if frame.time_s is not None:
-            # Knowing the box before, the next one cannot collapse onto joints that fell together.
-            tracked = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px, pose.box_px)
-        yield frame, pose
+        yield frame, tracker.pose(frame.image)
 
 
 def _draw(job: Job, frame: Frame, pose: Pose) -> None:

@@ -1,0 +1,73 @@
+"""Computes the poses of a clip in the background, frame after frame, as the command ``predict`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.clip import Clip
+from app.sources import Box
+from app.state import ModelEntry
+from core.pose import Pose
+
+if TYPE_CHECKING:
+    from app.services.backend import Model
+    from core.track import Tracker
+    from core.video import VideoReader
+
+
+@dataclass(frozen=True, eq=False)
+class RunRequest:
+    """Frames to look at ahead of the user.
+
+    Attributes:
+        token: identifies the run; its answers carry it back.
+        clip: the video.
+        model: the run ends where another model was loaded.
+        start: the first frame to look at.
+        before: the pose of the frame before it, to track on from; None at the start of the clip.
+        box: a box for every frame; None tracks the person.
+        mirror: whether to average with the mirrored picture.
+    """
+
+    token: int
+    clip: Clip
+    model: ModelEntry
+    start: int
+    before: Pose | None
+    box: Box | None
+    mirror: bool
+
+
+class Run:
+    """One run through a clip, a frame a step, so that other requests come in between."""
+
+    def __init__(self, request: RunRequest, model: Model) -> None:
+        from core.track import Tracker
+        from core.video import VideoReader
+
+        self.request = request
+        self._next = request.start
+        self._reader: VideoReader = VideoReader(request.clip.path, request.clip.index)
+        self._tracker: Tracker = Tracker(
+            lambda rgb, box: model.predict(rgb, box, request.mirror), request.box, request.before
+        )
+
+    def step(self) -> tuple[int, Pose] | None:
+        """Look at the next frame; None at the end.
+
+        Raises:
+            UserError: the video cannot be read any more, or the network cannot look at it.
+        """
+        if self._next >= self.request.clip.count:
+            return None
+        frame = self._reader.read(self._next)
+        if frame.index < self._next:
+            # What is left of the clip does not decode.
+            return None
+        self._next = frame.index + 1
+        return frame.index, self._tracker.pose(frame.image)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reader.close()

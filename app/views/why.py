@@ -1,0 +1,104 @@
+"""The card that says why the chosen joint is where it is; resting on a joint shows that one's."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.colours import LOW_CONFIDENCE
+from app.state import AppState, HeatmapMode
+from app.views.panel import ElidedLabel
+from core import skeleton
+from core.why import Why, explain
+
+_COLUMNS = (
+    ("First", "First peak of the heatmap: the share of the network's belief within its best guess"),
+    ("Second", "Second peak: the share within the best guess elsewhere"),
+    ("Ratio", "How many times as strong the first peak is: near 1, the network wavers between two places"),
+    ("Edge", "Whether the heatmap is highest at the crop's edge: then the joint may lie outside what was looked at"),
+    ("Pixel", "Where the first peak is in the picture, x and y"),
+    ("Depth", "Along the line of sight, measured from the pelvis; more is farther away"),
+)
+
+
+class WhyCard(QWidget):
+    """A row of captions with what is true of one joint under them."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self._state = state
+        self._hovered: int | None = None
+        self.name = QLabel(objectName="panelTitle")
+        self.verdict = ElidedLabel(objectName="muted")
+        self.values: list[ElidedLabel] = []
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 2, 10, 6)
+        row.setSpacing(10)
+        row.addLayout(_column(self.name, self.verdict), 26)
+        for caption, tip in _COLUMNS:
+            value = ElidedLabel(objectName="sentence")
+            head = ElidedLabel(caption, objectName="muted")
+            for label in (head, value):
+                label.setToolTip(tip)
+            self.values.append(value)
+            row.addLayout(_column(head, value), 12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Why the joint is here")
+        state.pose_changed.connect(self._refresh)
+        state.display_changed.connect(self._refresh)
+        self._refresh()
+
+    def hover(self, joint: int | None) -> None:
+        """Tell about this joint instead of the chosen one; None for the chosen one."""
+        if joint != self._hovered:
+            self._hovered = joint
+            self._refresh()
+
+    def _refresh(self) -> None:
+        pose, display = self._state.pose, self._state.display
+        chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
+        joint = chosen if self._hovered is None else self._hovered
+        self.setVisible(display.why and self._state.picture is not None)
+        if pose is None or joint is None:
+            self.name.setText("No joint" if pose is not None else "No pose")
+            self.verdict.setText("click one in the picture" if pose is not None else "")
+            for value in self.values:
+                value.setText("–")
+            return
+        why = explain(pose, joint)
+        self.name.setText(skeleton.plain_name(why.joint.name).capitalize())
+        self.verdict.setText(sentence(why))
+        self.verdict.setToolTip(sentence(why))
+        for label, text in zip(self.values, _texts(why, joint), strict=True):
+            label.setText(text)
+
+
+def sentence(why: Why) -> str:
+    """Say the most telling thing in a few words."""
+    if why.at_edge:
+        return "cut off at the edge of the crop"
+    if why.is_two_guesses:
+        return "one of two guesses"
+    if why.joint.confidence < LOW_CONFIDENCE:
+        return "a guess: belief is spread out"
+    return "one clear peak"
+
+
+def _texts(why: Why, index: int) -> tuple[str, ...]:
+    joint = why.joint
+    ratio = "–" if why.ratio is None else f"{why.ratio:.1f} : 1" if why.ratio < 100 else "> 99 : 1"
+    return (
+        f"{100 * joint.confidence:.0f} %",
+        "none" if joint.second_xy_px is None else f"{100 * joint.second_confidence:.0f} %",
+        ratio,
+        "–" if why.at_edge is None else "touched" if why.at_edge else "clear",
+        f"{joint.xy_px[0]:.0f}, {joint.xy_px[1]:.0f}",
+        "0, root" if index == skeleton.ROOT else f"{joint.xyz_mm[2]:+.0f} mm".replace("-", "−"),
+    )
+
+
+def _column(head: QWidget, value: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(0)
+    column.addWidget(head)
+    column.addWidget(value)
+    return column
