@@ -98,6 +98,8 @@ def _from_metadata(name: str, detail: str, sha256: str, metadata: dict[str, Any]
         told = flatten(metadata[key]) if metadata.get(key) else []
         if told or key in ("terms", "figures"):
             lines += [f"## {title}", ""]
+            # Joint by joint would bury the figures that matter; the file has them all the same.
+            told = [(label, text) for label, text in told if text != "None" and ".per_joint." not in label]
             lines += [f"- **{label}**: {text}" if label else f"- {text}" for label, text in told] or ["It tells none."]
             lines.append("")
     return "\n".join(lines)

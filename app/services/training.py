@@ -161,6 +161,9 @@ class TrainingService(QObject):
 
     def watch(self, out: Path) -> None:
         """Show a run's folder, whoever trains in it."""
+        if out != self.out:
+            self.view = RunView()
+            self.changed.emit(self.view)
         self.out, self._seen = out, ()
         self._look()
         self._timer.start()
@@ -212,8 +215,7 @@ class TrainingService(QObject):
         seen = self._signs(self.out)
         if seen != self._seen:
             self._seen = seen
-            self.view = read_run(self.out)
-            self.changed.emit(self.view)
+            self._show(read_run(self.out))
         if self._process is None:
             return
         code = self._process.poll()
@@ -222,6 +224,12 @@ class TrainingService(QObject):
             self._over(code)
         elif self.state is WorkerState.STARTING and self.view.steps:
             self._enter(WorkerState.RUNNING)
+
+    def _show(self, view: RunView) -> None:
+        # A run that is gone on with writes its log anew: what was on screen stays until that is done.
+        if view.steps or self._process is None:
+            self.view = view
+            self.changed.emit(view)
 
     @staticmethod
     def _signs(out: Path) -> tuple[object, ...]:

@@ -53,7 +53,7 @@ class BatchWindow(QDialog):
         form.addRow("Results into", self.out)
         form.addRow("Figures", self.figures)
         form.addRow("", self.report)
-        also = "poses.json and joints.csv are always written: the numbers are those of the window and of `predict`."
+        also = "poses.json and joints.csv are always written: the numbers are those of the window."
         form.addRow("", QLabel(also, objectName="muted", wordWrap=True))
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

@@ -8,7 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.services.training import RunView
 from app.theme import ThemeWatcher
@@ -38,9 +38,13 @@ class Curves(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        column.addWidget(self._key())
         for name, label, terms in _PLOTS:
             plot = self._plot(label, terms)
             plot.setLogMode(x=False, y=name == "loss")
+            if name == "pck":
+                # A tenth of a percent must not look like a leap.
+                plot.setLimits(minYRange=5.0)
             column.addWidget(plot, 3 if name == "loss" else 2 if name == "pck" else 1)
             if self._plots:
                 plot.setXLink(self._plots[0])
@@ -48,6 +52,14 @@ class Curves(QWidget):
         self._plots[-1].setLabel("bottom", "step")
         themes.changed.connect(self._retheme)
         self._retheme()
+
+    @staticmethod
+    def _key() -> QLabel:
+        """Return the legend of the losses: above the plot, where it hides no curve."""
+        words = [f"<span style='color:{colour}'>●</span>&nbsp;{name}" for _column, name, colour in _TERMS]
+        label = QLabel("&nbsp;&nbsp;&nbsp; ".join(words), objectName="muted")
+        label.setContentsMargins(64, 0, 0, 0)
+        return label
 
     def _plot(self, label: str, terms: tuple[tuple[str, str, str], ...]) -> pg.PlotWidget:
         plot = pg.PlotWidget()
@@ -58,9 +70,6 @@ class Curves(QWidget):
         plot.showGrid(y=True, alpha=0.18)
         plot.setLabel("left", label)
         plot.getAxis("left").setWidth(64)
-        legend = plot.addLegend(offset=(-8, 6)) if len(terms) > 1 else None
-        if legend is not None:
-            legend.setColumnCount(2)
         for key, name, colour in terms:
             width = 1.4 if key == "loss" else 2.0
             style = Qt.PenStyle.DashLine if key == "loss" else Qt.PenStyle.SolidLine
@@ -97,8 +106,3 @@ class Curves(QWidget):
                 axis.setPen(theme.border)
                 axis.setTextPen(theme.muted)
                 axis.setTickFont(font)
-            legend = plot.getPlotItem().legend
-            if legend is not None:
-                legend.setLabelTextColor(theme.text)
-                for _sample, label in legend.items:
-                    label.setText(label.text)

@@ -50,6 +50,7 @@ class ModelsWindow(QDialog):
         self.card = QTextBrowser()
         self.card.setAccessibleName("Model card")
         self.card.setOpenExternalLinks(True)
+        self.card.document().setDocumentMargin(14)
         # A graphics view or browser would swallow what is dropped.
         for view in (self.list, self.card):
             view.setAcceptDrops(False)
