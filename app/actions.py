@@ -96,7 +96,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("training", "Model", "Training…", ("Ctrl+T",), "Start, watch and stop a training run", separated=True),
     ActionSpec("export_picture", "Export", "Picture view…", ("Ctrl+E",),
                "Save the picture with what is drawn over it, as PNG or SVG"),
-    ActionSpec("export_3d", "Export", "3D view…", ("Ctrl+Shift+E",), "Save the 3D view as PNG"),
+    ActionSpec("export_3d", "Export", "3D view…", ("Ctrl+Shift+E",), "Save the 3D view as PNG or SVG"),
     ActionSpec("export_window", "Export", "Whole window…", (), "Save everything that is on screen as PNG"),
     ActionSpec("export_figure", "Export", "Figure…", ("Ctrl+G",),
                "Save a figure for print: picture, 3D from two sides and bone table, as PNG or SVG", separated=True),

@@ -86,7 +86,11 @@ class Exports:
         if path is None:
             return
         if path.suffix.lower() == ".svg":
-            self._save(path, lambda: exporter.save_svg(self._picture.graphics, picture.title, path))
+            view = self._picture.graphics
+            size = view.viewport().size()
+            self._save(
+                path, lambda: exporter.save_svg(lambda to, area: view.render(to, area), size, picture.title, path)
+            )
         else:
             self._save(path, lambda: exporter.save_image(self._picture.picture(), path))
 
@@ -96,8 +100,11 @@ class Exports:
         if image is None:
             self._notifier.warn("there is no 3D view on this machine", "export the picture view instead")
             return
-        path = self._ask_where("3d", (PNG,))
-        if path is not None:
+        path = self._ask_where("3d", (PNG, SVG))
+        if path is not None and path.suffix.lower() == ".svg":
+            draw, size = self._space.draw, image.size()
+            self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path))
+        elif path is not None:
             self._save(path, lambda: exporter.save_image(image, path))
 
     def export_window(self) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from app_fakes import Opener, write_picture
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtGui import QColor, QDropEvent, QGuiApplication, QImage, QPainter
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 from test_bvh import forward_kinematics
 from test_outputs import read_report
 
+from app.colours import SIDE_COLOURS
 from app.services.backend import TorchBackend
 from app.services.batch import BatchRequest
 from app.services.worker import WorkerState
@@ -58,6 +60,28 @@ def test_every_export_tells_the_numbers_on_screen(
     ):  # fmt: skip
         assert saved(window, key, tmp_path / name, qtbot, monkeypatch).read_bytes().startswith(start)
     assert "<image" in (tmp_path / "b.svg").read_text() and "<polyline" in (tmp_path / "b.svg").read_text()
+
+
+def test_the_3d_view_as_svg_has_its_joints_where_the_view_has_them(
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window.gl = True
+    window = open_window(photo)
+    if window.space.scene is None:
+        pytest.skip("no OpenGL")
+    window.space.preset("camera")
+    svg = QSvgRenderer(str(saved(window, "export_3d", tmp_path / "a.svg", qtbot, monkeypatch)))
+    shown, points = window.space.picture(), window.space.scene.on_screen()
+    assert shown is not None and points is not None and svg.isValid()
+    drawn = QImage(shown.size(), QImage.Format.Format_RGB32)
+    painter = QPainter(drawn)
+    svg.render(painter)
+    painter.end()
+    # Ankles and wrists, which nothing covers: the same colour in both pictures, but for its light.
+    for joint, side in ((0, "right"), (10, "right"), (5, "left"), (15, "left")):
+        x, y = round(points[joint, 0]), round(points[joint, 1])
+        hues = [image.pixelColor(x, y).hue() for image in (shown, drawn)]
+        assert hues == pytest.approx([QColor(*SIDE_COLOURS[side]).hue()] * 2, abs=12)
 
 
 def test_a_name_without_suffix_gets_that_of_the_chosen_kind(

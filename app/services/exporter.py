@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QAbstractItemView, QGraphicsView
+from PySide6.QtWidgets import QAbstractItemView
 
 from app.state import ModelEntry, Picture
 from core import bvh, export
@@ -31,18 +31,17 @@ def png(image: QImage | QPixmap) -> bytes:
     return bytes(buffer.data().data())
 
 
-def save_svg(view: QGraphicsView, title: str, path: Path) -> None:
-    """Write what a view shows as SVG: lines stay lines; raise UserError if the disk does not let us."""
+def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, path: Path) -> None:
+    """Write what a function draws as SVG: lines stay lines; raise UserError if the disk does not let us."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    size = view.viewport().size()
     maker = QSvgGenerator()
     maker.setOutputDevice(buffer)
     maker.setSize(size)
     maker.setViewBox(QRect(QPoint(0, 0), size))
     maker.setTitle(title)
     painter = QPainter(maker)
-    view.render(painter, QRectF(maker.viewBoxF()), view.viewport().rect())
+    draw(painter, QRectF(QRect(QPoint(0, 0), size)))
     painter.end()
     export.write_atomically(path, bytes(buffer.data().data()))
 
