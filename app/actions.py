@@ -107,7 +107,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("export_csv", "Export", "Joints as CSV…", (), "Save one row per joint, units in the header"),
     ActionSpec("export_npz", "Export", "Arrays as NPZ…", (), "Save NumPy arrays with units, axes and checkpoint"),
     ActionSpec("export_bvh", "Export", "Body as BVH…", (), "Save a skeleton for animation programs"),
-    ActionSpec("copy_figure", "Export", "Copy figure", ("Ctrl+Shift+C",), "Put the figure on the clipboard",
+    ActionSpec("copy_figure", "Export", "Copy figure", ("Ctrl+Shift+G",), "Put the figure on the clipboard",
                separated=True),
     ActionSpec("copy_table", "Export", "Copy bone table", ("Ctrl+C",), "Put the bone table on the clipboard"),
     ActionSpec("batch", "Export", "Folder through the network…", ("Ctrl+B",),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FileKey = tuple[int, int]
 T = TypeVar("T", bound=Mapping[str, Any])
 Parts = tuple[list[dict[str, Any]], list[Path], "list[Page]", tuple[int, int, int]]
-"""Entries, figures, pages, and how many pages were left out, figures not drawn and files not written, of one process."""
+"""Of one process: entries, figures, pages, and how many pages were left out, figures not drawn, files not written."""
 
 ONE_FILE = ("json", "csv", "npz", "report")
 """Outputs that hold all inputs; the others are one file per input."""
