@@ -40,7 +40,7 @@ class ActionSpec:
     separated: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Help")
+MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Export", "Help")
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("open", "File", "Open pictures or videos…", ("Ctrl+O",), "Open one or more pictures or videos", "open",
@@ -49,13 +49,6 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("previous", "File", "Previous picture", ("Left", "PgUp"), "Go to the previous picture", "previous",
                separated=True),
     ActionSpec("next", "File", "Next picture", ("Right", "PgDown"), "Go to the next picture", "next"),
-    ActionSpec("export_picture", "File", "Export picture view as PNG…", ("Ctrl+E",),
-               "Save the picture with what is drawn over it", separated=True),
-    ActionSpec("export_3d", "File", "Export 3D view as PNG…", ("Ctrl+Shift+E",), "Save the 3D view"),
-    ActionSpec("export_window", "File", "Export whole window as PNG…", (), "Save everything that is on screen"),
-    ActionSpec("export_json", "File", "Export pose as JSON…", ("Ctrl+J",),
-               "Save joints, bones and verdicts, the same as the command predict --json writes"),
-    ActionSpec("export_csv", "File", "Export joints as CSV…", (), "Save one row per joint, units in the header"),
     ActionSpec("close", "File", "Close picture", ("Ctrl+W",), "Go back to the empty window", separated=True),
     ActionSpec("quit", "File", "Quit", ("Ctrl+Q",), "Close the program"),
     ActionSpec("undo", "Edit", "Undo", ("Ctrl+Z",), "Take back the last change of the box"),
@@ -110,11 +103,32 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("jump_previous", "Video", "Jump of a bone before", ("Shift+J",), "Go to the one before"),
     ActionSpec("strips", "Video", "Show bone lengths over time", ("G",),
                "Draw each bone's length under the time, with its coefficient of variation", checkable=True),
+    ActionSpec("models", "Model", "Models…", ("Ctrl+Shift+M",),
+               "Bundled and own checkpoints with their cards: size, figures, terms"),
     ActionSpec("open_checkpoint", "Model", "Open checkpoint…", ("Ctrl+M",), "Load a checkpoint from a file"),
     ActionSpec("model_next", "Model", "Next model", ("M",), "Look at the same picture with the next model"),
     ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
                "Mirror averaging: also look at the mirrored picture and average. Steadier, and slower", "mirror",
                checkable=True, short="Mirror", separated=True),
+    ActionSpec("training", "Model", "Training…", ("Ctrl+T",), "Start, watch and stop a training run", separated=True),
+    ActionSpec("export_picture", "Export", "Picture view…", ("Ctrl+E",),
+               "Save the picture with what is drawn over it, as PNG or SVG"),
+    ActionSpec("export_3d", "Export", "3D view…", ("Ctrl+Shift+E",), "Save the 3D view as PNG or SVG"),
+    ActionSpec("export_window", "Export", "Whole window…", (), "Save everything that is on screen as PNG"),
+    ActionSpec("export_figure", "Export", "Figure…", ("Ctrl+G",),
+               "Save a figure for print: picture, 3D from two sides and bone table, as PNG or SVG", separated=True),
+    ActionSpec("export_report", "Export", "Report…", ("Ctrl+Shift+R",),
+               "Save one page with pictures, tables and the checkpoint's terms, as HTML or PDF"),
+    ActionSpec("export_json", "Export", "Pose as JSON…", ("Ctrl+J",),
+               "Save joints, bones and verdicts, the same as the command predict --json writes", separated=True),
+    ActionSpec("export_csv", "Export", "Joints as CSV…", (), "Save one row per joint, units in the header"),
+    ActionSpec("export_npz", "Export", "Arrays as NPZ…", (), "Save NumPy arrays with units, axes and checkpoint"),
+    ActionSpec("export_bvh", "Export", "Body as BVH…", (), "Save a skeleton for animation programs"),
+    ActionSpec("copy_figure", "Export", "Copy figure", ("Ctrl+Shift+G",), "Put the figure on the clipboard",
+               separated=True),
+    ActionSpec("copy_table", "Export", "Copy bone table", ("Ctrl+C",), "Put the bone table on the clipboard"),
+    ActionSpec("batch", "Export", "Folder through the network…", ("Ctrl+B",),
+               "Poses, figures and a report of all pictures of a folder", separated=True),
     ActionSpec("shortcuts", "Help", "Keyboard and mouse", ("F1",), "List everything that can be done"),
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip

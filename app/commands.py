@@ -11,23 +11,19 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app import actions, incoming
-from app.capture import window_picture
 from app.colours import ColourMode
 from app.naming import JOINT_ORDER
 from app.notifications import Notifier
-from app.services import exporter
 from app.session import Session
 from app.settings import Settings
 from app.sources import CHECKPOINT_FILTER, PICTURE_FILTER
-from app.state import HeatmapMode, Picture
+from app.state import HeatmapMode
 from app.theme import ThemeChoice, ThemeWatcher
 from app.views import help as help_pages
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.timeline import TimelinePanel
-from core.errors import UserError
-from core.pose import Pose
 
 
 class Commands:
@@ -56,11 +52,6 @@ class Commands:
             "open_folder": lambda _: self.open_folder(),
             "previous": lambda _: session.step(-1),
             "next": lambda _: session.step(1),
-            "export_picture": lambda _: self.export_picture(),
-            "export_3d": lambda _: self.export_3d(),
-            "export_window": lambda _: self.export_window(),
-            "export_json": lambda _: self.export_json(),
-            "export_csv": lambda _: self.export_csv(),
             "close": lambda _: session.close_picture(),
             "quit": lambda _: self._window.close(),
             "undo": lambda _: session.undo_stack.undo(),
@@ -171,70 +162,3 @@ class Commands:
         """Use another theme and remember it."""
         self._themes.choose(choice)
         self._settings.set("theme", choice)
-
-    def export_picture(self) -> None:
-        """Save the picture view."""
-        if self._needs_picture():
-            path = self._ask_where("picture", "png", "PNG picture (*.png)")
-            if path is not None:
-                self._save(path, lambda: exporter.save_image(self._picture.picture(), path))
-
-    def export_3d(self) -> None:
-        """Save the 3D view."""
-        image = self._space.picture()
-        if image is None:
-            self._notifier.warn("there is no 3D view on this machine", "export the picture view instead")
-            return
-        path = self._ask_where("3d", "png", "PNG picture (*.png)")
-        if path is not None:
-            self._save(path, lambda: exporter.save_image(image, path))
-
-    def export_window(self) -> None:
-        """Save everything that is on screen."""
-        path = self._ask_where("window", "png", "PNG picture (*.png)")
-        if path is not None:
-            self._save(path, lambda: exporter.save_image(window_picture(self._window, self._space), path))
-
-    def export_json(self) -> None:
-        """Save the pose as JSON."""
-        shown = self._shown()
-        path = self._ask_where("pose", "json", "JSON (*.json)") if shown else None
-        if shown and path:
-            self._save(path, lambda: exporter.save_json(*shown, self._state.models, path))
-
-    def export_csv(self) -> None:
-        """Save the joints as CSV."""
-        shown = self._shown()
-        path = self._ask_where("joints", "csv", "CSV (*.csv)") if shown else None
-        if shown and path:
-            self._save(path, lambda: exporter.save_csv(*shown, path))
-
-    def _shown(self) -> tuple[Picture, Pose] | None:
-        picture, pose = self._state.picture, self._state.pose
-        if picture is None or pose is None:
-            self._notifier.info("there is no pose to export yet", "open a picture of a person first")
-            return None
-        return picture, pose
-
-    def _needs_picture(self) -> bool:
-        if self._state.picture is None:
-            self._notifier.info("there is no picture to export yet", "open one first (Ctrl+O)")
-        return self._state.picture is not None
-
-    def _ask_where(self, what: str, suffix: str, kinds: str) -> Path | None:
-        picture = self._state.picture
-        stem = "bonesight" if picture is None else picture.path.stem
-        start = self._settings.folder() / f"{stem}-{what}.{suffix}"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Export", str(start), kinds)
-        if not name:
-            return None
-        path = Path(name)
-        return path if path.suffix.lower() == f".{suffix}" else path.with_name(f"{path.name}.{suffix}")
-
-    def _save(self, path: Path, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except UserError as error:
-            self._notifier.error(error)
-        else:
-            self._notifier.info(f"saved {path.name}", f"it is in {path.parent}")

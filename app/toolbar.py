@@ -91,8 +91,11 @@ class Chrome:
             self.samples.menu().addAction(sample.title, lambda path=sample.path: open_path(path))
         self.samples.setEnabled(bool(samples))
         self.export = self._menu_button("Export", "Save pictures or numbers")
-        for key in ("export_picture", "export_3d", "export_window", "export_json", "export_csv"):
-            self.export.menu().addAction(actions[key])
+        for spec in ACTIONS:
+            if spec.menu == "Export":
+                if spec.separated:
+                    self.export.menu().addSeparator()
+                self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
         self._fill_menus()
         self._fill_toolbar()

@@ -15,6 +15,7 @@ from app import faults, icons, incoming
 from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
+from app.exports import OF_A_POSE, Exports
 from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
 from app.room import TimelineRoom
@@ -27,6 +28,7 @@ from app.state import AppState
 from app.statusbar import StatusBar
 from app.theme import ThemeChoice, ThemeWatcher
 from app.toolbar import Chrome, ModelPicker
+from app.tools import Tools
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
@@ -131,9 +133,14 @@ class MainWindow(QMainWindow):
         return panel
 
     def _make_chrome(self) -> None:
-        views = (self.picture, self.space, self.bones, self.timeline)
-        self._commands = commands = Commands(self, self.session, self.themes, self.settings, self.notifier, *views)
-        self.actions_by_key = make_actions(self, commands.handlers())
+        views = (self.picture, self.space, self.bones)
+        self._commands = commands = Commands(
+            self, self.session, self.themes, self.settings, self.notifier, *views, self.timeline
+        )
+        self.exports = Exports(self, self.state, self.settings, self.notifier, *views)
+        self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier)
+        handlers = {**commands.handlers(), **self.exports.handlers(), **self.tools.handlers()}
+        self.actions_by_key = make_actions(self, handlers)
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
         self.chrome = Chrome(
             self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path])
@@ -167,7 +174,7 @@ class MainWindow(QMainWindow):
         for key, checked in checks.items():
             actions[key].setChecked(checked)
         picture = self.state.picture
-        for key in ("close", "export_picture", "export_json", "export_csv", "draw_box", "find_person"):
+        for key in ("close", "export_picture", "draw_box", "find_person", *OF_A_POSE):
             actions[key].setEnabled(picture is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
         for key in VIDEO_KEYS:
@@ -240,7 +247,9 @@ class MainWindow(QMainWindow):
         """Remember, stop the threads, go."""
         self._save_options()
         self.hide()
-        self.stopped_in_time = self.session.stop()
+        for part in (self.exports, self.tools):
+            part.ask_to_stop()
+        self.stopped_in_time = all([self.session.stop(), self.exports.stop(), self.tools.stop()])
         super().closeEvent(event)
 
 

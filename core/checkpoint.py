@@ -225,6 +225,12 @@ def summary(info: CheckpointInfo) -> dict[str, Any]:
     return {key: fields[key] for key in ("name", "preset", "geometry_loss", "sha256")}
 
 
+def terms(info: CheckpointInfo) -> dict[str, str]:
+    """Return the terms of the data a checkpoint was trained on, by data set; empty where it tells none."""
+    told = info.metadata.get("terms")
+    return {str(name): str(text) for name, text in told.items()} if isinstance(told, dict) else {}
+
+
 def sha256(path: Path) -> str:
     """Return the hash of a whole file in hexadecimal; one that has not changed is read once."""
     stat = path.stat()

@@ -11,7 +11,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,16 +54,35 @@ def write_atomically(path: str | Path, data: bytes) -> Path:
         UserError: the folder cannot be written or the disk is full; what was at ``path`` stays as it was.
     """
     path = Path(path)
-    partial: str | None = None
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+@contextmanager
+def replacing(path: Path, suffix: str = ".partial") -> Iterator[Path]:
+    """Give a temporary file in the same folder to write to; it takes the place of ``path`` when the block ends well.
+
+    Missing parent folders are made.
+
+    Args:
+        path: the file to replace.
+        suffix: of the temporary file, for writers that choose their format by it.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; what was at ``path`` stays as it was.
+    """
+    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise UserError(f"{path} is a folder", "give the name of a file")
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".partial", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=suffix, dir=path.parent)
+        partial = Path(name)
+        os.close(handle)
+        yield partial
         # mkstemp makes private files; an export is as readable as any other new file.
         os.chmod(partial, 0o666 & ~_umask())
         os.replace(partial, path)
@@ -71,8 +91,7 @@ def write_atomically(path: str | Path, data: bytes) -> Path:
         raise RunError(f"{path} could not be written ({error.strerror or error})", _ELSEWHERE) from error
     finally:
         if partial is not None:
-            Path(partial).unlink(missing_ok=True)
-    return path
+            partial.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -194,8 +213,10 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
     """Write N poses as arrays, readable without pickle.
 
     Arrays: ``joints_px`` (N, 16, 2), ``confidence`` (N, 16), ``joints_mm`` (N, 16, 3), ``box_px`` (N, 4),
-    ``picture_size_px`` (N, 2), ``bone_length_mm`` (N, 14), ``input`` (N,), ``frame`` (N,), ``time_s`` (N,) with NaN for
-    pictures, ``joint_names``, ``bone_names``, ``axes``, ``checkpoint``, ``checkpoint_sha256``.
+    ``picture_size_px`` (N, 2), ``bone_length_mm`` (N, 14), ``deviation_percent`` (N, 14), ``left_right_percent``
+    (N, 14) with NaN for bones in the middle, ``geometry_loss`` (N,), ``input`` (N,), ``frame`` (N,), ``time_s`` (N,)
+    with NaN for pictures, ``joint_names``, ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``,
+    ``checkpoint_sha256``.
 
     Raises:
         UserError: it cannot be written.
@@ -206,7 +227,10 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
     def stack(key: str, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.array([item[key] for item in entries], dtype=np.float64).reshape(count, *shape)
 
-    lengths = [[bone["length_mm"] for bone in item["bones"]] for item in entries]
+    def of_bones(key: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        rows = [[np.nan if bone[key] is None else bone[key] for bone in item["bones"]] for item in entries]
+        return np.array(rows, dtype=np.float64).reshape(count, bones)
+
     times = [np.nan if item["time_s"] is None else item["time_s"] for item in entries]
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -216,12 +240,16 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         joints_mm=stack("joints_mm", (joints, 3)),
         box_px=stack("box_px", (4,)),
         picture_size_px=stack("picture_size_px", (2,)).astype(np.int64),
-        bone_length_mm=np.array(lengths, dtype=np.float64).reshape(count, bones),
+        bone_length_mm=of_bones("length_mm"),
+        deviation_percent=of_bones("deviation_percent"),
+        left_right_percent=of_bones("left_right_percent"),
+        geometry_loss=np.array([item["geometry"]["loss"] for item in entries], dtype=np.float64),
         input=np.array([item["input"] for item in entries], dtype=np.str_),
         frame=np.array([item["frame"] for item in entries], dtype=np.int64),
         time_s=np.array(times, dtype=np.float64),
         joint_names=np.array(skeleton.JOINT_NAMES),
         bone_names=np.array(skeleton.BONE_NAMES),
+        units=np.array(json.dumps(UNITS)),
         axes=np.array(AXES),
         checkpoint=np.array(str(checkpoint["name"])),
         checkpoint_sha256=np.array(str(checkpoint["sha256"])),

@@ -19,6 +19,7 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from core import skeleton
+from core.errors import UserError
 from core.export import printable, write_atomically
 from core.pose import Pose
 
@@ -32,27 +33,43 @@ UNSURE: Final = 0.25
 _INK, _QUIET, _LINE, _PAPER = "#20242c", "#69707d", "#dfe3e9", "#ffffff"
 _FONT: Final = ("DejaVu Sans", "sans-serif")
 _LARGEST_PX = 1200
+_DPI: Final = 125
+FORMATS: Final = ("png", "svg", "pdf")
 
 
 def write_figure(path: str | Path, image: NDArray[np.uint8], pose: Pose, title: str) -> Path:
-    """Write the figure as a PNG of about 1750 x 980 px.
+    """Write the figure in the format of the file's suffix: PNG of about 1750 x 980 px, SVG or PDF.
 
     Args:
-        path: the file.
+        path: the file, ending in one of ``FORMATS``.
         image: (h, w, 3) RGB, the picture the pose was found in.
         pose: the pose.
         title: what is shown, such as the picture's name.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the suffix is none of them, or it cannot be written.
     """
-    figure = draw(image, pose, title)
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise UserError(f"{Path(path).name} is no figure", f"end its name in .{', .'.join(FORMATS)}")
+    return write_atomically(path, render(draw(image, pose, title), kind, pose, printable(title)))
+
+
+def render(figure: Figure, kind: str, pose: Pose, title: str) -> bytes:
+    """Return a figure as a file of one of ``FORMATS``; its metadata name the checkpoint."""
     buffer = io.BytesIO()
+    made_by = f"Bonesight, checkpoint {pose.checkpoint_name}, sha256 {pose.checkpoint_sha256}"
+    # Each format has its own words for the same three things; SVG and PDF would add the time, which no reader needs.
+    metadata: dict[str, dict[str, str | None]] = {
+        "png": {"Software": "Bonesight", "Title": title, "Description": made_by},
+        "svg": {"Creator": "Bonesight", "Title": title, "Description": made_by, "Date": None},
+        "pdf": {"Creator": "Bonesight", "Title": title, "Subject": made_by, "CreationDate": None},
+    }
     with warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; that is no reason to speak on stderr.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        figure.savefig(buffer, format="png", dpi=125, facecolor=_PAPER)
-    return write_atomically(path, buffer.getvalue())
+        figure.savefig(buffer, format=kind, dpi=_DPI, facecolor=_PAPER, metadata=metadata[kind])
+    return buffer.getvalue()
 
 
 def draw(image: NDArray[np.uint8], pose: Pose, title: str) -> Figure:
@@ -99,7 +116,7 @@ def _bare(axes: Axes) -> None:
 def _photo(axes: Axes, image: NDArray[np.uint8], pose: Pose) -> None:
     """Draw the part of the picture around the person, with the 2D skeleton."""
     _bare(axes)
-    left, top, right, bottom = _region(pose)
+    left, top, right, bottom = region(pose)
     part = image[top:bottom, left:right]
     factor = _LARGEST_PX / max(part.shape[:2])
     if factor < 1.0:
@@ -125,8 +142,8 @@ def _photo(axes: Axes, image: NDArray[np.uint8], pose: Pose) -> None:
         )  # fmt: skip
 
 
-def _region(pose: Pose) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom): box and joints with some room, within the picture."""
+def region(pose: Pose) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) in picture pixels: box and joints with some room, within the picture."""
     width, height = pose.picture_size_px
     x, y, box_width, box_height = pose.box_px
     points = np.vstack([pose.joints_px, [(x, y), (x + box_width, y + box_height)]])

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QIODevice
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QImage, QPainter, QPixmap
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QAbstractItemView
 
 from app.state import ModelEntry, Picture
-from core import export
+from core import bvh, export
 from core.errors import UserError
 from core.pose import Pose
 
 
 def save_image(image: QImage | QPixmap, path: Path) -> None:
     """Write a PNG; raise UserError if the disk does not let us."""
+    export.write_atomically(path, png(image))
+
+
+def png(image: QImage | QPixmap) -> bytes:
+    """Return a picture as PNG."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if not image.save(buffer, "PNG"):
-        raise UserError(f"{path.name} could not be made", "try again with a smaller window")
+        raise UserError("the picture could not be made", "try again with a smaller window")
+    return bytes(buffer.data().data())
+
+
+def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, path: Path) -> None:
+    """Write what a function draws as SVG: lines stay lines; raise UserError if the disk does not let us."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    maker = QSvgGenerator()
+    maker.setOutputDevice(buffer)
+    maker.setSize(size)
+    maker.setViewBox(QRect(QPoint(0, 0), size))
+    maker.setTitle(title)
+    painter = QPainter(maker)
+    draw(painter, QRectF(QRect(QPoint(0, 0), size)))
+    painter.end()
     export.write_atomically(path, bytes(buffer.data().data()))
 
 
 def save_json(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
     """Write what ``predict --json`` writes; raise UserError if the disk does not let us."""
-    export.write_json(path, [_entry(picture, pose)], _checkpoint(pose, models))
+    export.write_json(path, [_entry(picture, pose)], checkpoint_of(pose, models))
 
 
 def save_csv(picture: Picture, pose: Pose, path: Path) -> None:
@@ -37,12 +60,43 @@ def _entry(picture: Picture, pose: Pose) -> dict[str, object]:
     return export.entry(pose, picture.path, picture.frame, picture.time_s)
 
 
-def _checkpoint(pose: Pose, models: Iterable[ModelEntry]) -> dict[str, object]:
-    # The model that made the pose, not the one chosen since.
-    made_by = next((model for model in models if model.sha256 == pose.checkpoint_sha256), None)
+def save_npz(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
+    """Write what ``predict --npz`` writes; raise UserError if the disk does not let us."""
+    export.write_npz(path, [_entry(picture, pose)], checkpoint_of(pose, models))
+
+
+def save_bvh(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
+    """Write what ``predict --bvh`` writes; raise UserError if the disk does not let us."""
+    bvh.write(path, [_entry(picture, pose)], checkpoint_of(pose, models))
+
+
+def made_by(pose: Pose, models: Iterable[ModelEntry]) -> ModelEntry | None:
+    """Return the model that made the pose, not the one chosen since; None if it is not listed any more."""
+    return next((model for model in models if model.sha256 == pose.checkpoint_sha256), None)
+
+
+def checkpoint_of(pose: Pose, models: Iterable[ModelEntry]) -> dict[str, object]:
+    """Return what exports say of the checkpoint that made a pose."""
+    maker = made_by(pose, models)
     return {
         "name": pose.checkpoint_name,
-        "preset": "" if made_by is None else made_by.preset,
-        "geometry_loss": made_by is not None and made_by.geometry_loss,
+        "preset": "" if maker is None else maker.preset,
+        "geometry_loss": maker is not None and maker.geometry_loss,
         "sha256": pose.checkpoint_sha256,
     }
+
+
+def table_texts(view: QAbstractItemView) -> tuple[str, str]:
+    """Return a table as it is sorted on screen: as text with tabs, and as HTML, for pasting into other programs."""
+    model = view.model()
+    columns = range(model.columnCount())
+    across = Qt.Orientation.Horizontal
+    rows = [[str(model.headerData(column, across)) for column in columns]]
+    rows += [[str(model.index(row, column).data()) for column in columns] for row in range(model.rowCount())]
+    cells = ["".join(f"<{tag}>{escape(text)}</{tag}>" for text in row) for row, tag in _tagged(rows)]
+    html = "<table>" + "".join(f"<tr>{line}</tr>" for line in cells) + "</table>"
+    return "\n".join("\t".join(row) for row in rows), html
+
+
+def _tagged(rows: list[list[str]]) -> list[tuple[list[str], str]]:
+    return [(row, "td" if number else "th") for number, row in enumerate(rows)]

@@ -145,6 +145,18 @@ class Scene3D:
         # vispy's scale factor spans the shorter side of the view.
         self.camera.scale_factor = max(float(high[2] - low[2]), float(np.hypot(*(high - low)[:2]))) * 1.18 + 100.0
 
+    def on_screen(self) -> NDArray[np.float64] | None:
+        """Return (16, 4) of the skeleton as the view shows it: x, y and the joint's radius in pixels, and its depth."""
+        if self._body is None:
+            return None
+        transform = self.view.scene.transform
+        right = np.radians(self.camera.azimuth)
+        aside = self._body + JOINT_RADIUS_MM * np.array([np.cos(right), np.sin(right), 0.0])
+        points, beside = (np.asarray(transform.map(places), dtype=np.float64) for places in (self._body, aside))
+        depth = points[:, 3]
+        radii = np.linalg.norm(beside[:, :2] / beside[:, 3:] - points[:, :2] / points[:, 3:], axis=1)
+        return np.column_stack([points[:, :2] / points[:, 3:], radii, depth])
+
     def facing_degrees(self) -> float:
         """Return the azimuth from which the body is seen from the front, from the line of its hips and shoulders."""
         if self._body is None:

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext
+from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from app.colours import bone_colours, joint_colours
@@ -127,6 +127,16 @@ class Skeleton3DPanel(Panel):
         pixels = np.ascontiguousarray(self.scene.canvas.render(alpha=False))
         height, width = pixels.shape[:2]
         return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+    def draw(self, painter: QPainter, area: QRectF) -> None:
+        """Draw what the view shows as lines, for export."""
+        pose, display = self._state.pose, self._state.display
+        points = None if self.scene is None else self.scene.on_screen()
+        if pose is not None and points is not None:
+            from app.views import drawing3d
+
+            colours = bone_colours(display.colours, pose.geometry)
+            drawing3d.draw(painter, area, self._themes.theme, points, colours, joint_colours(display.colours))
 
     def _forget_view(self) -> None:
         self._fitted = False

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from core.commands import outputs
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from core.checkpoint import CheckpointInfo
     from core.media import Frame
     from core.pose import Pose
     from core.predictor import Predictor
@@ -45,15 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--boxes", type=Path, metavar="FILE.json", help='boxes by file name: {"photo.jpg": [x, y, w, h], ...}'
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the poses as JSON")
-    parser.add_argument("--csv", type=Path, metavar="OUT.csv", help="write one row per joint")
-    parser.add_argument(
-        "--figure", type=Path, metavar="DIR", help="write an annotated figure per picture (of a video: one a second)"
-    )
+    outputs.add_arguments(parser)
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
         "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
     )
+    parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
 
 
 def parse_box(text: str) -> Box:
@@ -108,51 +104,16 @@ def read_boxes(path: Path) -> dict[str, Box]:
     return boxes
 
 
-FileKey = tuple[int, int]
-Parts = tuple[list[dict[str, Any]], list[dict[str, str]], set[Path], int]
-"""Entries, failures, figures and how many figures could not be drawn, of one process."""
-
-
-def file_key(path: Path) -> FileKey | None:
-    """Return what is the same for every name of one file (links, upper and lower case), None if it is not there."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino)
-
-
-def protect(args: argparse.Namespace, files: Iterable[Path]) -> frozenset[FileKey]:
-    """Return the keys of all files that are read, which nothing may be written onto.
-
-    Raises:
-        UserError: an output was named that is read as well, or two outputs are one file.
-    """
-    read = [*files, Path(args.checkpoint), *([args.boxes] if args.boxes is not None else [])]
-    keys = frozenset(key for path in read if (key := file_key(path)) is not None)
-    for word, path in (("--json", args.json), ("--csv", args.csv)):
-        if path is not None and file_key(path) in keys:
-            raise UserError(f"{word} {path} is a file that is read", "give the output a name of its own")
-    if args.json is not None and args.csv is not None and args.json.resolve() == args.csv.resolve():
-        raise UserError(f"--json and --csv are both {args.json}", "give each a name of its own")
-    return keys
-
-
 @dataclass
 class Job:
     """What was asked for and what has come of it so far."""
 
     args: argparse.Namespace
     predictor: Predictor
-    info: CheckpointInfo
+    outputs: outputs.Outputs
     boxes: Mapping[str, Box]
     tables: bool
-    protected: frozenset[FileKey] = frozenset()
-    stems: Mapping[Path, str] = field(default_factory=dict)
-    entries: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
-    figures: set[Path] = field(default_factory=set)
-    undrawn: int = 0
 
     def fail(self, source: str | Path, error: UserError) -> None:
         """Name a failed input at once and remember it for the JSON."""
@@ -160,29 +121,10 @@ class Job:
 
         item = export.failure(source, error)
         self.failed.append(item)
-        print(_line(item["input"], error), file=sys.stderr, flush=True)
-
-    def not_drawn(self, error: UserError) -> None:
-        """Count a figure that could not be written; the first one says why, for the others fail likewise."""
-        self.undrawn += 1
-        if self.undrawn == 1:
-            print(error, file=sys.stderr, flush=True)
-
-    def parts(self) -> Parts:
-        """Return what another process must know of this one's work."""
-        return self.entries, self.failed, self.figures, self.undrawn
-
-    def join(self, parts: list[Parts], files: Sequence[Path]) -> None:
-        """Take over what all processes did, in the order of the inputs."""
-        from core import export
-
-        order = {export.printable(path): number for number, path in enumerate(files)}
-        self.entries = [item for entries, _, _, _ in parts for item in entries]
-        self.failed = [item for _, failed, _, _ in parts for item in failed]
-        for items in (self.entries, self.failed):
-            items.sort(key=lambda item: order.get(item["input"], -1))
-        self.figures = {path for _, _, figures, _ in parts for path in figures}
-        self.undrawn = sum(undrawn for _, _, _, undrawn in parts)
+        if self.args.progress:
+            _tell("failed", **item)
+        else:
+            print(_line(item["input"], error), file=sys.stderr, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -195,12 +137,15 @@ def run(args: argparse.Namespace) -> int:
 
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
-    protected = protect(args, files)
+    protected = outputs.protect(args, files)
     loaded = checkpoint.load(args.checkpoint)
+    told, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
     with sharding.shared() as share:
         predictor = Predictor(loaded, args.device, flip=not args.no_flip)
-        tables, stems = len(files) <= MOST_TABLES, figure_stems(files)
-        job = Job(args, predictor, loaded.info, boxes, tables, protected, stems)
+        written = outputs.Outputs(args, told, terms, protected, stems)
+        job = Job(args, predictor, written, boxes, tables=len(files) <= MOST_TABLES)
+        if args.progress and share.leads:
+            _tell("start", inputs=len(files) + len(unusable))
         for source, error in unusable if share.leads else ():
             job.fail(source, error)
         code = 0
@@ -208,15 +153,18 @@ def run(args: argparse.Namespace) -> int:
             for path in share.take(files):
                 _try(job, path)
         except KeyboardInterrupt:
-            done = len({item["input"] for item in job.entries})
+            done = len({item["input"] for item in written.entries})
             print(f"Stopped: {done} of {len(share.take(files))} inputs done.", file=sys.stderr)
             code = INTERRUPTED
         if share.count > 1:
-            parts = share.gather(job.parts())
+            parts = share.gather((job.failed, written.parts()))
             if not share.leads:
                 return code
-            job.join(parts, files)
-    unwritten = _write(job)
+            job.failed = outputs.in_order((item for failed, _ in parts for item in failed), files)
+            written.join([part for _, part in parts], files)
+    unwritten = written.finish(job.failed)
+    if job.failed:
+        print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
     return code or (1 if job.failed or unwritten else 0)
 
 
@@ -248,8 +196,7 @@ def _try(job: Job, path: Path) -> None:
         job.fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
     except (ArithmeticError, RuntimeError, ValueError) as error:
         # Nothing foresaw this one.
-        first = (str(error).splitlines() or [""])[0]
-        told = f"it could not be processed ({type(error).__name__}: {first})"
+        told = f"it could not be processed ({outputs.shortly(error)})"
         job.fail(path, UserError(told, "try another file and report this one"))
 
 
@@ -258,26 +205,23 @@ def _one(job: Job, path: Path) -> None:
     from core import export
     from core.commands import tables
 
-    drawn_second = -1
-    for frame, pose in _poses(job, path):
-        item = export.entry(pose, path, frame.index, frame.time_s)
-        job.entries.append(item)
-        if frame.time_s is None and job.tables:
-            print(tables.pose_table(item, pose) + "\n", flush=True)
-        else:
-            print(tables.heading(item), flush=True)
-        second = 0 if frame.time_s is None else int(frame.time_s)
-        if job.args.figure is not None and second != drawn_second:
-            drawn_second = second
-            try:
-                _draw(job, frame, pose)
-            except UserError as error:
-                # The pose is found and goes into the files; only its figure is missing.
-                job.not_drawn(error)
-            except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
-                first = (str(error).splitlines() or [""])[0]
-                told = f"the figure of {frame.source.name} could not be drawn ({type(error).__name__}: {first})"
-                job.not_drawn(UserError(told, "report this file"))
+    with job.outputs.one(path) as one:
+        for frame, pose in _poses(job, path):
+            item = export.entry(pose, path, frame.index, frame.time_s)
+            if job.args.progress:
+                pass
+            elif frame.time_s is None and job.tables:
+                print(tables.pose_table(item, pose) + "\n", flush=True)
+            else:
+                print(tables.heading(item), flush=True)
+            one.add(frame, pose, item)
+    if job.args.progress:
+        _tell("done", input=export.printable(path))
+
+
+def _tell(event: str, **facts: object) -> None:
+    """Print one line of progress as JSON."""
+    print(json.dumps({"event": event, **facts}), flush=True)
 
 
 def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
@@ -289,55 +233,6 @@ def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
     tracker = Tracker(lambda image, box: job.predictor.predict(image, box, job.args.height_mm), given)
     for frame in media.frames(path):
         yield frame, tracker.pose(frame.image)
-
-
-def _draw(job: Job, frame: Frame, pose: Pose) -> None:
-    """Write one figure as ``NAME-pose.png``, never onto a file that is read.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    from core import figure
-
-    own = job.stems.get(frame.source, frame.source.stem)
-    stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
-    target: Path = job.args.figure / f"{stem}-pose.png"
-    number = 2
-    while target in job.figures or file_key(target) in job.protected:
-        # An input may itself be called NAME-pose.png, or a picture like the frame of a video.
-        target = job.args.figure / f"{stem}-{number}-pose.png"
-        number += 1
-    title = frame.source.name if frame.time_s is None else f"{frame.source.name}, {frame.time_s:.2f} s"
-    figure.write_figure(target, frame.image, pose, title)
-    job.figures.add(target)
-
-
-def _write(job: Job) -> int:
-    """Write what was asked for, each file on its own; return how many could not be written."""
-    from core import checkpoint, export
-
-    args, unwritten = job.args, job.undrawn
-    told = checkpoint.summary(job.info)
-    outputs: list[tuple[str, Path | None, Callable[[], Path]]] = [
-        ("JSON", args.json, lambda: export.write_json(args.json, job.entries, told, job.failed)),
-        ("CSV", args.csv, lambda: export.write_csv(args.csv, job.entries)),
-    ]
-    for name, path, write in outputs:
-        if path is None:
-            continue
-        try:
-            print(f"{name}: {write()}")
-        except UserError as error:
-            unwritten += 1
-            print(error, file=sys.stderr)
-    if job.figures:
-        names = sorted(job.figures)
-        print(f"Figure: {names[0]}" if len(names) == 1 else f"Figures: {len(names)} in {args.figure}")
-    if job.undrawn > 1:
-        print(f"{job.undrawn} figures could not be written.", file=sys.stderr)
-    if job.failed:
-        print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
-    return unwritten
 
 
 def _line(source: str, error: UserError) -> str:

@@ -1,0 +1,204 @@
+"""What the Export menu does: asks where to, writes, and tells how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.capture import window_picture
+from app.notifications import Notifier
+from app.services import exporter
+from app.services.drawing import DrawingService, DrawRequest
+from app.settings import Settings
+from app.state import AppState, Picture
+from app.views.bones import BonesPanel
+from app.views.picture import PicturePanel
+from app.views.skeleton3d import Skeleton3DPanel
+from core.errors import UserError
+from core.pose import Pose
+
+PNG: Final = "PNG picture (*.png)"
+SVG: Final = "SVG drawing (*.svg)"
+PDF: Final = "PDF page (*.pdf)"
+HTML: Final = "HTML page (*.html)"
+OF_A_POSE: Final = (
+    "export_figure", "export_report", "export_json", "export_csv", "export_npz", "export_bvh", "copy_figure",
+    "copy_table",
+)  # fmt: skip
+"""Actions that need a picture to be open."""
+
+
+class Exports:
+    """The functions behind the Export menu."""
+
+    def __init__(
+        self, window: QWidget, state: AppState, settings: Settings, notifier: Notifier, picture: PicturePanel,
+        space: Skeleton3DPanel, bones: BonesPanel,
+    ) -> None:  # fmt: skip
+        self._window = window
+        self._state = state
+        self._settings = settings
+        self._notifier = notifier
+        self._picture = picture
+        self._space = space
+        self._bones = bones
+        self.drawing = DrawingService(window)
+        self.drawing.written.connect(self._written)
+        self.drawing.failed.connect(self._failed)
+        self.drawing.drawn.connect(self._drawn)
+
+    def handlers(self) -> dict[str, Callable[[bool], None]]:
+        """Return a function for every key of the Export menu."""
+        return {
+            "export_picture": lambda _: self.export_picture(),
+            "export_3d": lambda _: self.export_3d(),
+            "export_window": lambda _: self.export_window(),
+            "export_figure": lambda _: self.export_drawn("figure", (PNG, SVG)),
+            "export_report": lambda _: self.export_drawn("report", (HTML, PDF)),
+            "export_json": lambda _: self.export_data("pose", "JSON (*.json)", exporter.save_json),
+            "export_csv": lambda _: self.export_csv(),
+            "export_npz": lambda _: self.export_data("pose", "NumPy arrays (*.npz)", exporter.save_npz),
+            "export_bvh": lambda _: self.export_data("pose", "BVH body (*.bvh)", exporter.save_bvh),
+            "copy_figure": lambda _: self.copy_figure(),
+            "copy_table": lambda _: self.copy_table(),
+        }
+
+    def ask_to_stop(self) -> None:
+        """Let the thread end after what it draws."""
+        self.drawing.ask_to_stop()
+
+    def stop(self, timeout_ms: int = 500) -> bool:
+        """End the thread that draws. Return whether it ended in time."""
+        return self.drawing.stop(timeout_ms)
+
+    def export_picture(self) -> None:
+        """Save the picture view."""
+        picture = self._state.picture
+        if picture is None:
+            self._notifier.info("there is no picture to export yet", "open one first (Ctrl+O)")
+            return
+        path = self._ask_where("picture", (PNG, SVG))
+        if path is None:
+            return
+        if path.suffix.lower() == ".svg":
+            view = self._picture.graphics
+            size = view.viewport().size()
+            self._save(
+                path, lambda: exporter.save_svg(lambda to, area: view.render(to, area), size, picture.title, path)
+            )
+        else:
+            self._save(path, lambda: exporter.save_image(self._picture.picture(), path))
+
+    def export_3d(self) -> None:
+        """Save the 3D view."""
+        image = self._space.picture()
+        if image is None:
+            self._notifier.warn("there is no 3D view on this machine", "export the picture view instead")
+            return
+        path = self._ask_where("3d", (PNG, SVG))
+        if path is not None and path.suffix.lower() == ".svg":
+            draw, size = self._space.draw, image.size()
+            self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path))
+        elif path is not None:
+            self._save(path, lambda: exporter.save_image(image, path))
+
+    def export_window(self) -> None:
+        """Save everything that is on screen."""
+        path = self._ask_where("window", (PNG,))
+        if path is not None:
+            self._save(path, lambda: exporter.save_image(window_picture(self._window, self._space), path))
+
+    def export_drawn(self, what: str, kinds: tuple[str, ...]) -> None:
+        """Have a figure or report drawn into a file."""
+        shown = self._shown()
+        path = self._ask_where(what, kinds) if shown else None
+        if shown and path:
+            self._state.set_activity(f"drawing {path.name}")
+            self.drawing.draw(self._request(*shown, path))
+
+    def export_data(self, what: str, kind: str, save: Callable[..., None]) -> None:
+        """Save the pose in one of the formats for programs."""
+        shown = self._shown()
+        path = self._ask_where(what, (kind,)) if shown else None
+        if shown and path:
+            self._save(path, lambda: save(*shown, self._state.models, path))
+
+    def export_csv(self) -> None:
+        """Save the joints as CSV."""
+        shown = self._shown()
+        path = self._ask_where("joints", ("CSV (*.csv)",)) if shown else None
+        if shown and path:
+            self._save(path, lambda: exporter.save_csv(*shown, path))
+
+    def copy_figure(self) -> None:
+        """Have the figure drawn for the clipboard."""
+        shown = self._shown()
+        if shown:
+            self._state.set_activity("drawing the figure")
+            self.drawing.draw(self._request(*shown, None))
+
+    def copy_table(self) -> None:
+        """Put the bone table on the clipboard, as text for sheets and as HTML for documents."""
+        if self._shown():
+            plain, html = exporter.table_texts(self._bones.table)
+            mime = QMimeData()
+            mime.setText(plain)
+            mime.setHtml(html)
+            QGuiApplication.clipboard().setMimeData(mime)
+            self._notifier.info("copied the bone table", "paste it into a sheet or a document")
+
+    def _written(self, path: Path) -> None:
+        self._state.set_activity("")
+        self._told(path)
+
+    def _failed(self, error: UserError) -> None:
+        self._state.set_activity("")
+        self._notifier.error(error)
+
+    def _drawn(self, data: bytes) -> None:
+        self._state.set_activity("")
+        QGuiApplication.clipboard().setImage(QImage.fromData(data, "PNG"))
+        self._notifier.info("copied the figure", "paste it into a document")
+
+    def _request(self, picture: Picture, pose: Pose, path: Path | None) -> DrawRequest:
+        maker = exporter.made_by(pose, self._state.models)
+        told = exporter.checkpoint_of(pose, self._state.models)
+        source = "" if maker is None else maker.source
+        return DrawRequest(pose, picture.rgb, picture.path, picture.title, told, source, path)
+
+    def _shown(self) -> tuple[Picture, Pose] | None:
+        picture, pose = self._state.picture, self._state.pose
+        if picture is None or pose is None:
+            self._notifier.info("there is no pose to export yet", "open a picture of a person first")
+            return None
+        return picture, pose
+
+    def _ask_where(self, what: str, kinds: tuple[str, ...]) -> Path | None:
+        suffixes = [kind.rpartition("*")[2].rstrip(")") for kind in kinds]
+        picture = self._state.picture
+        stem = "bonesight" if picture is None else picture.path.stem
+        start = self._settings.folder() / f"{stem}-{what}{suffixes[0]}"
+        name, chosen = QFileDialog.getSaveFileName(self._window, "Export", str(start), ";;".join(kinds))
+        if not name:
+            return None
+        path = Path(name)
+        if path.suffix.lower() in suffixes:
+            return path
+        suffix = suffixes[kinds.index(chosen)] if chosen in kinds else suffixes[0]
+        return path.with_name(path.name + suffix)
+
+    def _save(self, path: Path, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except UserError as error:
+            self._notifier.error(error)
+        else:
+            self._told(path)
+
+    def _told(self, path: Path) -> None:
+        self._notifier.info(f"saved {path.name}", f"it is in {path.parent}")

@@ -1,0 +1,224 @@
+"""Reports: one HTML file with everything in it, made of the same entries as JSON and CSV.
+
+Pictures are embedded, skeletons are vector graphics, nothing is fetched: the file can be mailed and printed.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from core import geometry, skeleton
+from core.export import AXES, UNITS, printable, write_atomically
+from core.figure import SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
+from core.pose import Pose
+
+FloatArray = NDArray[np.float64]
+
+MOST_PAGES: Final = 100
+"""A report of more poses than anyone reads would only be too large to open; the numbers belong into CSV or NPZ."""
+
+_LARGEST_PX: Final = 900
+_JPEG_QUALITY: Final = 88
+
+
+@dataclass(frozen=True)
+class Line:
+    """One bone of a drawing: its ends in the drawing's own unit, its side, and whether both ends are sure."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    side: str
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One joint of a drawing."""
+
+    x: float
+    y: float
+    side: str
+    sure: bool
+    name: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A skeleton as vector graphics.
+
+    Attributes:
+        view: (left, top, width, height) of what is shown.
+        unit: a line's width in the drawing's own unit.
+        lines: bones, far ones first.
+        dots: joints.
+        name: what is seen.
+        ticks: positions of the grid's lines across and down.
+    """
+
+    view: tuple[float, float, float, float]
+    unit: float
+    lines: tuple[Line, ...]
+    dots: tuple[Dot, ...]
+    name: str = ""
+    ticks: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+
+@dataclass(frozen=True)
+class Page:
+    """One pose of a report: ``entry`` as exported, its picture as JPEG in base64, and its drawings."""
+
+    entry: Mapping[str, Any]
+    title: str
+    sentence: str
+    picture: str
+    over: Drawing
+    spaces: tuple[Drawing, ...]
+
+
+def page(image: NDArray[np.uint8], pose: Pose, entry: Mapping[str, Any], title: str) -> Page:
+    """Make one pose's part of a report.
+
+    Args:
+        image: (h, w, 3) RGB, the picture the pose was found in.
+        pose: the pose.
+        entry: from ``export.entry``.
+        title: what is shown, such as the picture's name.
+    """
+    left, top, right, bottom = region(pose)
+    cut = image[top:bottom, left:right]
+    factor = _LARGEST_PX / max(cut.shape[:2])
+    if factor < 1.0:
+        cut = np.asarray(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(cut[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    view = (float(left), float(top), float(right - left), float(bottom - top))
+    over = _drawing(np.array(entry["joints_px"]), entry["confidence"], range(skeleton.BONE_COUNT), view, max(view[2:]))
+    return Page(
+        entry, printable(title), pose.geometry.sentence(), base64.b64encode(data.tobytes()).decode("ascii"), over,
+        _spaces(np.array(entry["joints_mm"]), entry["confidence"]),
+    )  # fmt: skip
+
+
+def _drawing(
+    points: FloatArray, confidence: Sequence[float], order: Sequence[int], view: tuple[float, float, float, float],
+    size: float, name: str = "", ticks: tuple[tuple[float, ...], tuple[float, ...]] = ((), ()),
+) -> Drawing:  # fmt: skip
+    """Return the skeleton (16, 2) as lines and dots; lines are as thin as the drawing's ``size`` allows."""
+    sure = [value >= UNSURE for value in confidence]
+    lines = []
+    for index in order:
+        bone = skeleton.BONES[index]
+        (x1, y1), (x2, y2) = points[list(bone.joints)].round(2).tolist()
+        lines.append(Line(x1, y1, x2, y2, bone.side, all(sure[joint] for joint in bone.joints)))
+    dots = tuple(
+        Dot(x, y, skeleton.joint_side(joint), sure[joint], skeleton.plain_name(skeleton.JOINT_NAMES[joint]))
+        for joint, (x, y) in enumerate(points.round(2).tolist())
+    )
+    return Drawing(view, round(size / 130.0, 3), tuple(lines), dots, name, ticks)
+
+
+def _spaces(joints_mm: FloatArray, confidence: Sequence[float]) -> tuple[Drawing, ...]:
+    """Return the 3D skeleton without perspective from the front and from the right, both at one scale."""
+    low, high = joints_mm.min(axis=0), joints_mm.max(axis=0)
+    span = np.maximum((high - low) * 1.1 + 120.0, (700.0, 1200.0, 700.0))
+    start = (low + high) / 2 - span / 2
+    made = []
+    for across, name in ((0, "front"), (2, "right side")):
+        # From the front the camera looks along +z; from the right along -x, with z to the right.
+        depth = joints_mm[:, 2] if across == 0 else -joints_mm[:, 0]
+        order = sorted(range(skeleton.BONE_COUNT), key=lambda bone: -float(depth[skeleton.BONE_ENDS[bone]].mean()))
+        plane = [across, 1]
+        ticks_x, ticks_y = (
+            tuple(
+                float(tick) for tick in np.arange(np.ceil(start[axis] / 500.0) * 500.0, start[axis] + span[axis], 500.0)
+            )
+            for axis in plane
+        )
+        left, top, width, height = (round(float(value), 1) for value in (*start[plane], *span[plane]))
+        made.append(
+            _drawing(
+                joints_mm[:, plane], confidence, order, (left, top, width, height), 3400.0, name, (ticks_x, ticks_y)
+            )
+        )
+    return tuple(made)
+
+
+def html(
+    pages: Sequence[Page], checkpoint: Mapping[str, Any], terms: Mapping[str, str],
+    failed: Sequence[Mapping[str, str]] = (), left_out: int = 0,
+) -> str:  # fmt: skip
+    """Return the report as one HTML text.
+
+    Args:
+        pages: from ``page``.
+        checkpoint: from ``checkpoint.summary``.
+        terms: of the checkpoint's data by data set, from its metadata; may be empty.
+        failed: from ``export.failure``.
+        left_out: how many poses there were beside the pages.
+    """
+    template = _environment().get_template("poses.html")
+    return template.render(
+        pages=pages, checkpoint=checkpoint, terms=terms, failed=failed, left_out=left_out, **_shared()
+    )
+
+
+def write(
+    path: str | Path, pages: Sequence[Page], checkpoint: Mapping[str, Any], terms: Mapping[str, str],
+    failed: Sequence[Mapping[str, str]] = (), left_out: int = 0,
+) -> Path:  # fmt: skip
+    """Write ``html`` to a file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    return write_atomically(path, html(pages, checkpoint, terms, failed, left_out).encode("utf-8"))
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FunctionLoader(lambda name: _template(name))
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["plain"] = skeleton.plain_name
+    environment.filters["signed"] = _signed
+    return environment
+
+
+def _template(name: str) -> str:
+    return (resources.files("resources") / "report" / name).read_text(encoding="utf-8")
+
+
+def _shared() -> dict[str, Any]:
+    """Return what every report's template may use."""
+    return {
+        "units": UNITS,
+        "axes": AXES,
+        "sides": SIDE_COLOURS,
+        "verdicts": VERDICT_COLOURS,
+        "unsure": UNSURE,
+        "doubtful": geometry.DOUBTFUL_PERCENT,
+        "implausible": geometry.IMPLAUSIBLE_PERCENT,
+        "joint_names": skeleton.JOINT_NAMES,
+        "joint_sides": [skeleton.joint_side(joint) for joint in range(skeleton.JOINT_COUNT)],
+        "bone_sides": [bone.side for bone in skeleton.BONES],
+        "located": {"given": "box given", "search": "person searched for", "track": "person tracked"},
+    }
+
+
+def _signed(value: float | None) -> str:
+    """One decimal with its sign, a dash for none, and no sign on what rounds to zero."""
+    if value is None:
+        return "–"
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
