@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from core import checkpoint, geometry, heatmap, media, refine, skeleton
 from core.predictor import Predictor
+from main import main
 
 SAMPLE = Path(__file__).parents[1] / "resources/samples/waving.jpg"
 SEEDS = st.integers(0, 10_000)
@@ -102,3 +104,15 @@ def test_refining_changes_the_skeleton_in_space_and_nothing_in_the_picture() -> 
     assert bent.refined and not plain.refined
     assert np.array_equal(plain.joints_px, bent.joints_px) and np.array_equal(plain.depth_norm, bent.depth_norm)
     assert bent.geometry.loss < plain.geometry.loss
+
+
+def test_predict_refines_when_asked_and_says_so(tmp_path: Path) -> None:
+    found = []
+    for name, options in (("plain", []), ("bent", ["--refine"])):
+        out = tmp_path / f"{name}.json"
+        assert main(["predict", str(SAMPLE), "--json", str(out), *options]) == 0
+        found += json.loads(out.read_text())["poses"]
+    plain, bent = found
+    assert (plain["refined"], bent["refined"]) == (False, True)
+    assert plain["joints_px"] == bent["joints_px"] and plain["joints_mm"] != bent["joints_mm"]
+    assert bent["geometry"]["loss"] < plain["geometry"]["loss"]

@@ -89,7 +89,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     """
     import torch
 
-    from core import checkpoint, network
+    from core import checkpoint, network, refine, skeleton
     from core.predictor import Predictor
 
     try:
@@ -104,6 +104,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     side = loaded.network.config.input_px
     crops = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
     images = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous().float().div_(255.0).to(fast.device)
+    bent = np.random.default_rng(2).normal(0.0, 0.3, (skeleton.JOINT_COUNT, 3))
     picture = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
     def eager() -> None:
@@ -117,6 +118,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         "fast": lambda: fast.raw(crops),
         "fast_mirror": lambda: mirrored.raw(crops),
         "predict_given_box": lambda: fast.predict(picture, (170.0, 90.0, 300.0, 300.0)),
+        "refine": lambda: refine.refine(bent[:, :2], bent[:, 2], np.full(skeleton.JOINT_COUNT, 0.05)),
         "predict_search_mirror": lambda: mirrored.predict(picture),
     }
     medians = {name: 1000.0 * seconds for name, seconds in interleaved(parts, rounds).items()}
@@ -156,6 +158,7 @@ def _print_inference(figures: dict[str, Any]) -> None:
         "fast": "network as the program runs it",
         "fast_mirror": "the same with mirror averaging",
         "predict_given_box": "predict, box given, no mirror",
+        "refine": "refine one skeleton",
         "predict_search_mirror": "predict, searching, with mirror",
     }
     for name, title in titles.items():

@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     outputs.add_arguments(parser)
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
+        "--refine", action="store_true", help="bend the skeleton in space towards bones that can be real"
+    )
+    parser.add_argument(
         "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
     )
     parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
@@ -141,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = checkpoint.load(args.checkpoint)
     told, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
     with sharding.shared() as share:
-        predictor = Predictor(loaded, args.device, flip=not args.no_flip)
+        predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
         written = outputs.Outputs(args, told, terms, protected, stems)
         job = Job(args, predictor, written, boxes, tables=len(files) <= MOST_TABLES)
         if args.progress and share.leads:
