@@ -21,11 +21,12 @@ import torch
 from core import checkpoint, crop, geometry, network, skeleton
 from core.errors import RunError, UserError
 from train import augment, batches, config, losses, metrics
-from train.command import _record
 from train.datasets import lsp
 from train.datasets.crops import STORED_PX, CropSet
 from train.device_batches import DeviceBatchMaker
-from train.engine import Averaged, Trainer, learning_rate
+from train.engine import Trainer, learning_rate
+from train.sources import Sources, record
+from train.states import Averaged
 from train.validation import Validation
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +61,7 @@ def tiny_config(**run: object) -> config.Config:
 def trainer(out: Path, settings: config.Config, validation: Validation | None = None) -> Trainer:
     photos, people = crop_set(9, depth=False), crop_set(7, depth=True, seed=1)
     maker = batches.BatchMaker(batches.Planner(settings, 160, photos, people))
-    return Trainer(settings, maker, out, _record(settings, photos, people, None), validation)
+    return Trainer(settings, maker, out, record(settings, Sources(photos, people)), validation)
 
 
 def targets_of(count: int = 3, depth: tuple[bool, ...] = (True, False, True)) -> losses.Targets:
@@ -377,7 +378,7 @@ def test_validation_of_a_perfect_reader_is_perfect() -> None:
             maps = heatmap.encode(joints, torch.ones(len(images), 16, dtype=torch.bool), 40)
             return network.NetworkOutput((20 * maps,), torch.zeros(len(images), 16))
 
-    assert Validation(inside, batch=4).measure(Oracle())["pck"] == pytest.approx(100.0)
+    assert Validation(inside, batch=4).measure(Oracle()).figures["pck"] == pytest.approx(100.0)
 
 
 # -- configuration
