@@ -50,7 +50,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     apart = {name: float((tensor.double() - two[name].double()).abs().max()) for name, tensor in one.items()}
     worst = max(apart, key=apart.__getitem__)
     assert apart[worst] < 1e-5, f"{worst}: {apart[worst]}"
-    rows = [list(csv.DictReader((out / "log.csv").open())) for out in outs.values()]
+    rows = [list(csv.DictReader((out / "log.csv").read_text().splitlines())) for out in outs.values()]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]] == ["1", "2", "3"]
     for first, second in zip(*rows, strict=True):
         for term in ("loss", "heatmap", "depth", "geometry"):
