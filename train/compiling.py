@@ -14,8 +14,6 @@ from core.network import NetworkOutput, PoseNetwork
 from train.config import Config
 from train.distributed import Group
 
-BACKEND = "inductor"
-
 
 def compiled(model: PoseNetwork, config: Config, device: str, group: Group) -> Callable[[Tensor], NetworkOutput]:
     """Return the network's compiled forward (and with it its backward), tried once so that a failure comes early.
@@ -26,11 +24,11 @@ def compiled(model: PoseNetwork, config: Config, device: str, group: Group) -> C
     if group.size > 1:
         _say("optimiser.compile is left out: several processes share their batch norms, which cannot be compiled")
         return model.__call__
-    forward: Callable[[Tensor], NetworkOutput] = torch.compile(model, dynamic=False, backend=BACKEND)
     before = copy.deepcopy(model.state_dict())
     side = model.config.input_px
     images = torch.zeros(config.optimiser.batch, 3, side, side, device=device)
     try:
+        forward: Callable[[Tensor], NetworkOutput] = torch.compile(model, dynamic=False)
         with torch.autocast(device, torch.bfloat16, enabled=config.optimiser.precision == "bfloat16"):
             output = forward(images.contiguous(memory_format=torch.channels_last))
         torch.stack([part.float().sum() for part in (*output.maps, output.depth)]).sum().backward()  # type: ignore[no-untyped-call]
