@@ -44,7 +44,7 @@ def measure(device: str, rounds: int = ROUNDS, preset: str = "compact", batch: i
         out = Path(folder)
         fast = _trainer(preset, batch, "bfloat16", device, out)
         plain = _trainer(preset, batch, "float32", device, out)
-        plain.model.to(memory_format=torch.contiguous_format)
+        plain.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         planner = Planner(fast.config, fast.model.config.input_px, _noise(False), _noise(True))
         maker = BatchMaker(planner) if device == "cpu" else DeviceBatchMaker(planner, device)
         ready: Batch = maker.make(0)

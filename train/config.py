@@ -36,7 +36,8 @@ class DataSection:
     Attributes:
         photos: folder of the set with 2D labels, or of decoded crops (``train.staging``); empty for none.
         photos_kind: which set that is.
-        held_out: photos never trained on, for validation: a split file (lsp, lspet); empty for the set's own split.
+        held_out: photos never trained on, for validation: a split file (lsp, lspet), a folder (rendered);
+            empty for the set's own split.
         rendered: folder of the set with 3D truth, or of decoded crops; empty for none.
         rendered_kind: which set that is.
         empty: folder of pictures without people, which teach the network to be unsure; empty for none.

@@ -72,15 +72,17 @@ def open_sets(config: Config, data: Path, cache: Path) -> Sources:
     for folder, kind in ((section.photos, section.photos_kind), (section.rendered, section.rendered_kind)):
         if folder and not CropSet.is_there(data / folder):
             _find(kind, data / folder)
+    if section.photos and section.photos_kind == "rendered" and section.held_out:
+        rendered.shards(data / section.held_out)
+    if section.empty and not CropSet.is_there(data / section.empty):
+        empty.pictures(data / section.empty, held_out=False)
     if section.photos:
         photos = _training(section.photos_kind, data / section.photos, cache, section)
-        held_out = _held_out(section.photos_kind, data / section.photos, cache, section)
+        held_out = _held_out(config, data, cache)
     if section.rendered:
         people = _training(section.rendered_kind, data / section.rendered, cache, section)
     if section.empty:
-        folder_of_empty = data / section.empty
-        there = CropSet.is_there(folder_of_empty)
-        nobody = CropSet.open(folder_of_empty) if there else empty.training_crops(folder_of_empty, cache)
+        nobody = _nobody(data / section.empty, cache, section)
     return Sources(photos, people, held_out, nobody)
 
 
@@ -124,7 +126,14 @@ def _training(kind: Kind, folder: Path, cache: Path, section: DataSection) -> Cr
     return lsp.training_crops(SETS[kind].find(folder), cache, section.held_out or SETS[kind].default_split, on_bad)
 
 
-def _held_out(kind: Kind, folder: Path, cache: Path, section: DataSection) -> CropSet | None:
+def _nobody(folder: Path, cache: Path, section: DataSection) -> CropSet:
+    if CropSet.is_there(folder):
+        return CropSet.open(folder)
+    return empty.training_crops(folder, cache, "refuse" if section.on_bad == "stop" else "skip")
+
+
+def _held_out(config: Config, data: Path, cache: Path) -> CropSet | None:
+    section, kind, folder = config.data, config.data.photos_kind, data / config.data.photos
     if CropSet.is_there(folder):
         beside = folder.with_name(f"{folder.name}-held-out")
         return CropSet.open(beside) if CropSet.is_there(beside) else None
@@ -136,7 +145,7 @@ def _held_out(kind: Kind, folder: Path, cache: Path, section: DataSection) -> Cr
         watched = human36m.samples(folder, "test", every=WATCHED_EVERY)
         return cached(key, len(frames), watched, cache, "human36m-held-out")
     if kind == "rendered":
-        return None
+        return rendered.training_crops(data / section.held_out, cache) if section.held_out else None
     found = SETS[kind].find(folder)
     names = lsp.read_split(found, section.held_out or SETS[kind].default_split)
     key = {"set": kind, "only": names, "labels": file_hash(found / "joints.mat"), "format": 2}
