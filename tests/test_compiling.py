@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -18,13 +19,25 @@ from train.distributed import Group
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+class OneLayer(network.PoseNetwork):
+    """A network of few operations, for generating code takes seconds for each."""
+
+    def __init__(self) -> None:
+        super().__init__(network.NetworkConfig("one layer", 8, 4, 1, (4,), "softmax"))
+        self.body = network.ConvNorm(3, 16, 3, stride=2)
+        self.depth = torch.nn.Linear(16, 16)
+
+    def forward(self, images: torch.Tensor) -> network.NetworkOutput:
+        maps = self.body(images)
+        return network.NetworkOutput((maps,), self.depth(maps.mean((2, 3))))
+
+
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> network.PoseNetwork:
     torch._dynamo.reset()
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     torch.manual_seed(0)
-    shape = network.NetworkConfig("compact", 16, 4, 1, (8, 8), "softmax")
-    return network.place(network.CompactNetwork(shape), "cpu")
+    return network.place(OneLayer(), "cpu")
 
 
 def few(batch: int = 2) -> object:
@@ -34,7 +47,7 @@ def few(batch: int = 2) -> object:
 
 def outputs_and_gradients(forward: object, model: network.PoseNetwork) -> list[torch.Tensor]:
     torch.manual_seed(1)
-    images = torch.rand(2, 3, 16, 16).contiguous(memory_format=torch.channels_last)
+    images = torch.rand(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
     output = forward(images)  # type: ignore[operator]
     (output.maps[0].square().sum() + output.depth.square().sum()).backward()
     gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
@@ -42,14 +55,27 @@ def outputs_and_gradients(forward: object, model: network.PoseNetwork) -> list[t
     return [output.maps[0].detach(), output.depth.detach(), *gradients, *(b.clone() for b in model.buffers())]
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler here")
-def test_generated_code_gives_the_outputs_and_gradients_of_the_plain_network(
-    model: network.PoseNetwork, capsys: pytest.CaptureFixture[str]
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "aot_eager",
+        pytest.param(
+            "inductor",
+            marks=pytest.mark.skipif(
+                shutil.which("g++") is None or "BONESIGHT_TEST_COMPILER" not in os.environ,
+                reason="generating code takes minutes on a busy machine: set BONESIGHT_TEST_COMPILER=1",
+            ),
+        ),
+    ],
+)
+def test_a_compiled_network_gives_the_outputs_and_gradients_of_the_plain_one(
+    model: network.PoseNetwork, capsys: pytest.CaptureFixture[str], backend: str
 ) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     expected = outputs_and_gradients(model, model)
     model.load_state_dict(before)
-    forward = compiling.compiled(model, few(), "cpu", Group())  # type: ignore[arg-type]
+    forward = compiling.compiled(model, few(), "cpu", Group(), backend)  # type: ignore[arg-type]
     assert capsys.readouterr().err == ""
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     found = outputs_and_gradients(forward, model)

@@ -410,6 +410,15 @@ def test_shipped_configurations_are_valid() -> None:
         ("run.log_every=0", "below 1"),
         ("stage.0.depth_fraction=7", "no share"),
         ("stage=3", "not a list of tables"),
+        ("data.photos_kind=mpi", "did you mean mpii"),
+        ("data.photo_kind=mpii", "did you mean photos_kind"),
+        ("data.rendered_kind=lspet", "lspet has no 3D truth"),
+        ("data.rendered_kind=mpi_inf_3dhp", "never trained on"),
+        ("data.on_bad=stopp", "did you mean stop"),
+        ("optimiser.compile=1", "not true or false"),
+        ("run.keep_evry=5", "did you mean keep_every"),
+        ("run.keep_every=-1", "negative"),
+        ("run.validate_pictures=some", "not a whole number"),
     ],
 )
 def test_wrong_overrides_are_refused_with_the_nearest_right_one(override: str, sentence: str) -> None:

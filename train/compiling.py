@@ -15,7 +15,9 @@ from train.config import Config
 from train.distributed import Group
 
 
-def compiled(model: PoseNetwork, config: Config, device: str, group: Group) -> Callable[[Tensor], NetworkOutput]:
+def compiled(
+    model: PoseNetwork, config: Config, device: str, group: Group, backend: str = "inductor"
+) -> Callable[[Tensor], NetworkOutput]:
     """Return the network's compiled forward (and with it its backward), tried once so that a failure comes early.
 
     Losses and optimiser stay eager: they take little of a step. The weights stay in ``model``; the trial leaves no
@@ -28,7 +30,7 @@ def compiled(model: PoseNetwork, config: Config, device: str, group: Group) -> C
     side = model.config.input_px
     images = torch.zeros(config.optimiser.batch, 3, side, side, device=device)
     try:
-        forward: Callable[[Tensor], NetworkOutput] = torch.compile(model, dynamic=False)
+        forward: Callable[[Tensor], NetworkOutput] = torch.compile(model, dynamic=False, backend=backend)
         with torch.autocast(device, torch.bfloat16, enabled=config.optimiser.precision == "bfloat16"):
             output = forward(images.contiguous(memory_format=torch.channels_last))
         torch.stack([part.float().sum() for part in (*output.maps, output.depth)]).sum().backward()  # type: ignore[no-untyped-call]
