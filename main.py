@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core.commands.display import has_display
 from core.errors import RunError, UserError
@@ -40,7 +40,16 @@ def _check_sets(folder: Path) -> Iterable[Line]:
     return catalogue.check(folder)
 
 
-HANDED_IN: Final[dict[str, dict[str, Callable[[Path], Iterable[Line]]]]] = {"doctor": {"check_sets": _check_sets}}
+def _bench_training(device: str) -> dict[str, Any]:
+    from train import bench
+
+    return bench.run(device)
+
+
+HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {
+    "doctor": {"check_sets": _check_sets},
+    "bench": {"bench_training": _bench_training},
+}
 """Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

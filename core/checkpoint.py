@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core import network, skeleton
-from core.errors import UserError
+from core.errors import RunError, UserError
 
 SCHEMA = "bonesight.checkpoint/1"
 SUFFIX = ".safetensors"
@@ -96,8 +96,13 @@ def save(
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
-    os.replace(partial, path)
+    try:
+        save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        # A full disk comes as an error of the library's own kind.
+        partial.unlink(missing_ok=True)
+        raise RunError(f"{path} could not be written ({error})", "free some space, or give another folder") from error
 
 
 def weights_sha256(tensors: dict[str, Tensor]) -> str:

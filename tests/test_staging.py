@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.test_training import crop_set
+from tests.training_kit import crop_set
 from train import staging
 from train.datasets.crops import LABELS, CropSet
 

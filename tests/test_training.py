@@ -20,29 +20,17 @@ import torch
 
 from core import checkpoint, crop, geometry, network, skeleton
 from core.errors import RunError, UserError
+from tests.training_kit import crop_set
 from train import augment, batches, config, losses, metrics
-from train.command import _record
 from train.datasets import lsp
 from train.datasets.crops import STORED_PX, CropSet
 from train.device_batches import DeviceBatchMaker
-from train.engine import Averaged, Trainer, learning_rate
+from train.engine import Trainer, learning_rate
+from train.sources import Sources, record
+from train.states import Averaged
 from train.validation import Validation
 
 ROOT = Path(__file__).parent.parent
-
-
-def crop_set(count: int, depth: bool, seed: int = 0) -> CropSet:
-    """Build crops of coloured noise around random skeletons."""
-    random = np.random.default_rng(seed)
-    images = random.integers(0, 256, (count, STORED_PX, STORED_PX, 3), dtype=np.uint8)
-    joints_mm = random.normal(0, 300, (count, 16, 3)).astype(np.float32)
-    joints_mm -= joints_mm[:, skeleton.ROOT : skeleton.ROOT + 1]
-    joints = (joints_mm[..., :2] * 0.07 + STORED_PX / 2).astype(np.float32)
-    if not depth:
-        joints_mm = np.full_like(joints_mm, np.nan)
-    annotated = np.ones((count, 16), bool)
-    annotated[:, 6:8] = depth
-    return CropSet(images, joints, annotated, joints_mm)
 
 
 def tiny_config(**run: object) -> config.Config:
@@ -60,7 +48,7 @@ def tiny_config(**run: object) -> config.Config:
 def trainer(out: Path, settings: config.Config, validation: Validation | None = None) -> Trainer:
     photos, people = crop_set(9, depth=False), crop_set(7, depth=True, seed=1)
     maker = batches.BatchMaker(batches.Planner(settings, 160, photos, people))
-    return Trainer(settings, maker, out, _record(settings, photos, people, None), validation)
+    return Trainer(settings, maker, out, record(settings, Sources(photos, people)), validation)
 
 
 def targets_of(count: int = 3, depth: tuple[bool, ...] = (True, False, True)) -> losses.Targets:
@@ -377,51 +365,7 @@ def test_validation_of_a_perfect_reader_is_perfect() -> None:
             maps = heatmap.encode(joints, torch.ones(len(images), 16, dtype=torch.bool), 40)
             return network.NetworkOutput((20 * maps,), torch.zeros(len(images), 16))
 
-    assert Validation(inside, batch=4).measure(Oracle())["pck"] == pytest.approx(100.0)
-
-
-# -- configuration
-
-
-def test_a_checkpoint_does_not_tell_where_its_maker_keeps_things() -> None:
-    loaded = config.load(ROOT / "resources" / "configs" / "compact.toml", ["data.rendered=/home/ann/secret/train"])
-    told = loaded.to_publish()
-    assert told["data"]["rendered"] == "train" and told["data"]["cache"] == "" and "ann" not in str(told)
-
-
-def test_shipped_configurations_are_valid() -> None:
-    paths = sorted((ROOT / "resources" / "configs").glob("*.toml"))
-    assert paths
-    for path in paths:
-        loaded = config.load(path)
-        assert config.from_dict(loaded.to_dict()) == loaded
-
-
-@pytest.mark.parametrize(
-    ("override", "sentence"),
-    [
-        ("optimiser.bacth=4", "did you mean batch"),
-        ("network.preset=compat", "did you mean compact"),
-        ("optimiser.batch=many", "not a whole number"),
-        ("stage.9.rate=1", "names nothing"),
-        ("stage.0.weights.geometri=1.0", "did you mean geometry"),
-        ("optimiser.batch", "has no value"),
-        ("run.log_every=0", "below 1"),
-        ("stage.0.depth_fraction=7", "no share"),
-        ("stage=3", "not a list of tables"),
-    ],
-)
-def test_wrong_overrides_are_refused_with_the_nearest_right_one(override: str, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        config.load(ROOT / "resources" / "configs" / "compact.toml", [override])
-
-
-def test_overrides_reach_nested_values() -> None:
-    loaded = config.load(
-        ROOT / "resources" / "configs" / "compact.toml",
-        ["stage.2.weights.geometry=0", "run.name=x", "optimiser.batch=8"],
-    )
-    assert loaded.stage[2].weights.geometry == 0.0 and loaded.run.name == "x" and loaded.optimiser.batch == 8
+    assert Validation(inside, batch=4).measure(Oracle()).figures["pck"] == pytest.approx(100.0)
 
 
 # -- the real formats, and the command as a person runs it

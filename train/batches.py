@@ -32,11 +32,12 @@ class Plan:
     """Everything that was drawn for a batch, before any pixel is touched.
 
     Attributes:
-        kind: (B,) which of ``Planner.sets`` each sample is drawn from: ``PHOTOS``, ``RENDERED`` or ``EMPTY``.
-        index: (B,) sample within its set.
+        kind: (b,) which of ``Planner.sets`` each sample is drawn from: ``PHOTOS``, ``RENDERED`` or ``EMPTY``; b rows of
+            the batch are made here, all B unless several processes share it.
+        index: (b,) sample within its set.
         views: how each stored crop is turned into the network's crop.
         colours: how its colours vary.
-        targets: labels in the network's crop.
+        targets: labels of all B samples in the network's crop.
     """
 
     kind: NDArray[np.int64]
@@ -51,17 +52,17 @@ class Batch(Protocol):
 
     @property
     def count(self) -> int:
-        """Number of samples."""
+        """Number of samples of the whole batch."""
         ...
 
     def to(self, device: str) -> tuple[Tensor, Targets]:
-        """Return (B, 3, s, s) float pictures in [0, 1], channels last, and their targets, on the device."""
+        """Return (b, 3, s, s) float pictures in [0, 1], channels last, and all targets, on the device."""
         ...
 
 
 @dataclass(frozen=True)
 class HostBatch:
-    """A batch whose pixels were made on the CPU: (B, 3, s, s) uint8 pictures and their targets."""
+    """A batch whose pixels were made on the CPU: (b, 3, s, s) uint8 pictures and the targets of the whole batch."""
 
     images: Tensor
     targets: Targets
@@ -69,7 +70,7 @@ class HostBatch:
     @property
     def count(self) -> int:
         """Number of samples."""
-        return len(self.images)
+        return len(self.targets.has_depth)
 
     def to(self, device: str) -> tuple[Tensor, Targets]:
         """See ``Batch.to``."""
@@ -86,16 +87,18 @@ class Planner:
         photos: crops with 2D labels, or None.
         rendered: crops with 3D truth, or None.
         empty: crops without people, or None.
+        rows: of each batch, those whose pixels this process makes.
     """
 
     def __init__(
         self, config: Config, input_px: int, photos: CropSet | None, rendered: CropSet | None,
-        empty: CropSet | None = None,
+        empty: CropSet | None = None, rows: slice = slice(None),
     ) -> None:  # fmt: skip
         self._config = config
         self.input_px = input_px
         given = {PHOTOS: photos, RENDERED: rendered, EMPTY: empty}
         self.sets = {kind: source for kind, source in given.items() if source is not None}
+        self._rows = rows
 
     def plan(self, step: int) -> Plan:
         """Draw the batch of a global step."""
@@ -122,7 +125,8 @@ class Planner:
         # A photo's missing label says nothing; where the program made the picture it knows what is not in it.
         absent = ~annotated & (kind != PHOTOS)[:, None]
         arrays = (joints_norm, annotated, depth_norm, kind == RENDERED, absent)
-        return Plan(kind, index, views, colours, Targets(*(torch.from_numpy(array) for array in arrays)))
+        targets, own = Targets(*(torch.from_numpy(array) for array in arrays)), self._rows
+        return Plan(kind[own], index[own], views[own], colours[own], targets)
 
     def _draw_kind(self, random: np.random.Generator, stage: Stage) -> int:
         # Always two numbers, so that a set more or less leaves the other draws as they were.

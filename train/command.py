@@ -5,34 +5,26 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shlex
+import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
-from core import geometry, skeleton
 from core.errors import UserError
 from core.network import PRESETS
 from core.predictor import choose_device
 from train import config as configuration
+from train import distributed, sources
 from train.batches import BatchMaker, Maker, Planner
 from train.config import Config
-from train.datasets import empty, lsp, rendered
-from train.datasets.crops import CropSet, cached, file_hash
 from train.device_batches import DeviceBatchMaker
-from train.engine import Trainer, stored_config
+from train.distributed import Group
+from train.engine import Trainer
+from train.log import stored_config
 from train.validation import Validation
 
 INTERRUPTED = 130
-TERMS = {
-    "lspet": "Leeds Sports Pose Extended photos (Flickr), research use; Johnson & Everingham, CVPR 2011.",
-    "rendered": (
-        "People rendered by Bonesight: bodies from anny (Apache-2.0; data CC0, from MakeHuman). Poses: the data used "
-        "in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF "
-        "EIA-0196217."
-    ),
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,70 +46,51 @@ def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
     config = configuration.load(args.config, args.set)
     out: Path = args.out or Path("runs") / config.run.name
+    device = choose_device(args.device).replace("mps", "cpu")
+    with distributed.group(device) as group:
+        if group.leads:
+            _check_folder(args, config, out)
+        trainer, opened = _trainer(config, args.data, out, device, group)
+        if args.resume:
+            trainer.restore(trainer.last)
+        elif config.run.start:
+            trainer.start_from(Path(config.run.start))
+        elif config.run.weights:
+            trainer.begin_with(config.run.weights)
+        done = trainer.run(args.stop_after)
+        path = trainer.save_checkpoint() if done else None
+        if group.leads:
+            for line in opened.left_out:
+                print(line, file=sys.stderr)
+            print(f"Done: {path}" if done else f"Stopped at step {trainer.step}; go on with: {_again(args, out)}")
+    return 0 if done or args.stop_after < math.inf else INTERRUPTED
+
+
+def _again(args: argparse.Namespace, out: Path) -> str:
+    """Return the command that goes on with this run."""
+    words = ["bonesight", "train", str(args.config), "--data", str(args.data), "--out", str(out), "--resume"]
+    for override in args.set:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def _check_folder(args: argparse.Namespace, config: Config, out: Path) -> None:
     if not args.resume and (out / "last.pt").exists():
         raise UserError(f"{out} already holds a run", "add --resume to go on with it, or give another --out")
     if args.resume and stored_config(out) != config:
         print(f"Note: the configuration differs from the one {out} was started with; the new one is used.")
-    torch.set_num_threads(config.run.threads or os.cpu_count() or 1)
-    device = choose_device(args.device).replace("mps", "cpu")
-    photos, people, nobody, validation = _open_data(config, args.data, out)
-    record = _record(config, photos, people, nobody)
-    planner = Planner(config, PRESETS[config.network.preset][0].input_px, photos, people, nobody)
+
+
+def _trainer(config: Config, data: Path, out: Path, device: str, group: Group) -> tuple[Trainer, sources.Sources]:
+    """Open the sets and build the trainer."""
+    rows = group.rows(config.optimiser.batch)
+    torch.set_num_threads(config.run.threads or max(1, (os.cpu_count() or 1) // group.size_here))
+    with group.one_before_the_others():
+        opened = sources.open_sets(config, data, out.parent / "cache")
+    side = PRESETS[config.network.preset][0].input_px
+    planner = Planner(config, side, opened.photos, opened.people, opened.empty, rows)
     batches: Maker = BatchMaker(planner) if device == "cpu" else DeviceBatchMaker(planner, device)
-    trainer = Trainer(config, batches, out, record, validation, device)
-    if args.resume:
-        trainer.restore(trainer.last)
-    elif config.run.start:
-        trainer.start_from(Path(config.run.start))
-    elif config.run.weights:
-        trainer.begin_with(config.run.weights)
-    if trainer.run(args.stop_after):
-        print(f"Done: {trainer.save_checkpoint()}")
-    else:
-        print(f"Stopped at step {trainer.step}; go on with: bonesight train {args.config} --out {out} --resume")
-        return 0 if args.stop_after < math.inf else INTERRUPTED
-    return 0
-
-
-def _open_data(
-    config: Config, data: Path, out: Path
-) -> tuple[CropSet | None, CropSet | None, CropSet | None, Validation | None]:
-    section = config.data
-    cache = Path(section.cache) if section.cache else out.parent / "cache"
-    photos = validation = people = nobody = None
-    if section.photos and CropSet.is_there(data / section.photos):
-        photos = CropSet.open(data / section.photos)
-        held_out = data / f"{section.photos}-held-out"
-        validation = Validation(CropSet.open(held_out)) if CropSet.is_there(held_out) else None
-    elif section.photos:
-        folder = lsp.find(data / section.photos)
-        photos = lsp.training_crops(folder, cache, section.held_out)
-        names = lsp.read_split(folder, section.held_out)
-        key = {"set": "lspet", "only": names, "labels": file_hash(folder / "joints.mat"), "format": 2}
-        validation = Validation(cached(key, len(names), lsp.samples(folder, names), cache, "lspet-held-out"))
-    if section.rendered and CropSet.is_there(data / section.rendered):
-        people = CropSet.open(data / section.rendered)
-    elif section.rendered:
-        people = rendered.training_crops(data / section.rendered, cache)
-    if section.empty and CropSet.is_there(data / section.empty):
-        nobody = CropSet.open(data / section.empty)
-    elif section.empty:
-        nobody = empty.training_crops(data / section.empty, cache)
-    if photos is None and people is None:
-        raise UserError("the configuration names no data", "set data.photos or data.rendered")
-    if people is None and any(stage.weights.depth for stage in config.stage):
-        raise UserError("a stage has a depth loss but there is no 3D data", "set data.rendered, or weights.depth = 0")
-    return photos, people, nobody, validation
-
-
-def _record(config: Config, photos: CropSet | None, people: CropSet | None, nobody: CropSet | None) -> dict[str, Any]:
-    used: dict[str, Any] = {}
-    bone_sum = float(skeleton.CANONICAL_MM.sum())
-    if photos is not None:
-        used["lspet"] = {"pictures": len(photos), "labels": "2D"}
-    if people is not None:
-        used["rendered"] = {"pictures": len(people), "labels": "3D", "folder": Path(config.data.rendered).name}
-        bone_sum = float(np.mean(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
-    if nobody is not None:
-        used["empty"] = {"pictures": len(nobody), "labels": "nobody in them"}
-    return {"data": used, "terms": {name: TERMS[name] for name in used if name in TERMS}, "bone_sum_mm": bone_sum}
+    validation = None
+    if opened.held_out is not None and group.leads:
+        validation = Validation(opened.held_out, at_most=config.run.validate_pictures, device=device)
+    return Trainer(config, batches, out, sources.record(config, opened), validation, device, group), opened

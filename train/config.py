@@ -23,25 +23,38 @@ class NetworkSection:
     maps: MapKind = "softmax"
 
 
+Kind = Literal["lspet", "lsp", "mpii", "human36m", "mpi_inf_3dhp", "rendered"]
+"""The sets of train/datasets/catalogue.py, and what ``render`` makes."""
+DEPTH_KINDS = ("human36m", "rendered")
+"""Those with 3D truth that may be trained on."""
+
+
 @dataclass(frozen=True)
 class DataSection:
     """``[data]``: where samples come from, below ``--data`` unless absolute.
 
     Attributes:
-        photos: LSP-Extended folder, or a folder of decoded crops (``train.staging``); empty for none.
-        held_out: split file of photos never trained on.
-        rendered: folder of rendered shards, or of decoded crops; empty for none.
+        photos: folder of the set with 2D labels, or of decoded crops (``train.staging``); empty for none.
+        photos_kind: which set that is.
+        held_out: photos never trained on, for validation: a split file (lsp, lspet), a folder (rendered);
+            empty for the set's own split.
+        rendered: folder of the set with 3D truth, or of decoded crops; empty for none.
+        rendered_kind: which set that is.
         empty: folder of pictures without people, which teach the network to be unsure; empty for none.
         empty_share: share of each batch's samples that are such pictures.
         cache: folder for decoded crops; empty for ``cache`` beside the run.
+        on_bad: ``skip`` leaves bad samples out, names and counts them; ``stop`` ends before the first step.
     """
 
     photos: str = "lspet"
-    held_out: str = "val.txt"
+    photos_kind: Kind = "lspet"
+    held_out: str = ""
     rendered: str = ""
+    rendered_kind: Kind = "rendered"
     empty: str = ""
     empty_share: float = 0.03
     cache: str = ""
+    on_bad: Literal["skip", "stop"] = "skip"
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ class OptimiserSection:
     clip_norm: float = 5.0
     average_decay: float = 0.998
     precision: Literal["float32", "bfloat16"] = "bfloat16"
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,8 +105,10 @@ class RunSection:
         weights: bundled name or checkpoint file whose weights are the first ones, instead of random ones.
         seed: of every random draw.
         threads: CPU threads, 0 for all cores.
-        save_minutes: how often the training state is written.
+        save_minutes: how often the training state is written: what a kill or a power cut can cost.
+        keep_every: iterations between checkpoints that are kept for good, 0 for none.
         log_every, validate_every: iterations.
+        validate_pictures: of a larger held-out set so many are measured, evenly spread; 0 for all.
         notes: what the configuration cannot say of how the run went; printed in the model card.
     """
 
@@ -102,8 +118,10 @@ class RunSection:
     seed: int = 0
     threads: int = 0
     save_minutes: float = 3.0
+    keep_every: int = 0
     log_every: int = 50
     validate_every: int = 1000
+    validate_pictures: int = 300
     notes: str = ""
 
 
@@ -133,7 +151,7 @@ class Config:
     def to_publish(self) -> dict[str, Any]:
         """Return ``to_dict`` for a checkpoint that goes to strangers: of paths only the last part is told."""
         plain = self.to_dict()
-        for key in ("photos", "rendered", "empty", "cache"):
+        for key in ("photos", "held_out", "rendered", "empty", "cache"):
             plain["data"][key] = Path(plain["data"][key]).name
         for key in ("start", "weights"):
             plain["run"][key] = Path(plain["run"][key]).name
@@ -208,6 +226,15 @@ def _check(config: Config) -> None:
     for name in ("log_every", "validate_every"):
         if getattr(config.run, name) < 1:
             raise UserError(f"run.{name} is below 1", "give a number of iterations")
+    for name in ("keep_every", "validate_pictures", "threads"):
+        if getattr(config.run, name) < 0:
+            raise UserError(f"run.{name} is negative", "give 0 or more")
+    if "mpi_inf_3dhp" in (config.data.photos_kind, config.data.rendered_kind):
+        raise UserError("MPI-INF-3DHP is here as its test set, which is never trained on", "choose another set")
+    if config.data.rendered and config.data.rendered_kind not in DEPTH_KINDS:
+        raise UserError(
+            f"{config.data.rendered_kind} has no 3D truth", f"set data.rendered_kind to {' or '.join(DEPTH_KINDS)}"
+        )
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

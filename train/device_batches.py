@@ -53,12 +53,12 @@ class DeviceBatch:
     @property
     def count(self) -> int:
         """Number of samples."""
-        return len(self.plan.views)
+        return len(self.plan.targets.has_depth)
 
     def to(self, device: str) -> tuple[Tensor, Targets]:
         """See ``train.batches.Batch.to``."""
         plan = self.plan
-        images = torch.empty(self.count, 3, self.input_px, self.input_px, device=device)
+        images = torch.empty(len(plan.views), 3, self.input_px, self.input_px, device=device)
         for kind, crops in self.crops.items():
             rows = np.flatnonzero(plan.kind == kind)
             if len(rows) == 0:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -20,37 +18,16 @@ from tqdm import tqdm
 
 from core import checkpoint, network
 from core.errors import RunError, UserError
-from train import config as configuration
-from train.batches import Maker, prefetched
+from train import states
+from train.batches import Batch, Maker, prefetched
+from train.compiling import compiled
 from train.config import Config, Stage
+from train.distributed import Group
+from train.log import Log, Meter
 from train.losses import total_loss
 from train.muon import Muon
+from train.states import Averaged
 from train.validation import Validation
-
-STATE_FORMAT = 1
-LOG_FIELDS = (
-    "step", "stage", "rate", "loss", "heatmap", "depth", "geometry", "images_per_s", "pck", "asymmetry_percent",
-    "minutes",
-)  # fmt: skip
-
-
-class Averaged:
-    """Exponential moving average of the weights; batch norm's running statistics are copied."""
-
-    def __init__(self, model: network.PoseNetwork, decay: float) -> None:
-        self.decay = decay
-        self.state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        self._trained = {name for name, _ in model.named_parameters()}
-
-    def update(self, model: network.PoseNetwork, step: int) -> None:
-        """Take in the weights after ``step`` steps; early on the memory is shorter, so that the start is forgotten."""
-        decay = min(self.decay, (1.0 + step) / (10.0 + step))
-        with torch.no_grad():
-            for name, tensor in model.state_dict().items():
-                if name in self._trained:
-                    self.state[name].lerp_(tensor, 1.0 - decay)
-                else:
-                    self.state[name].copy_(tensor)
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -84,27 +61,33 @@ class Trainer:
     Args:
         config: what to train.
         batches: makes the batch of any step.
-        out: run folder: ``config.json``, ``log.csv``, ``last.pt``, ``stage-NAME.pt``, ``NAME.safetensors``.
+        out: run folder: ``config.json``, ``log.csv``, ``last.pt``, ``stage-NAME.pt``, ``NAME.safetensors``,
+            ``NAME-best.safetensors``, ``NAME-step-N.safetensors``, ``samples/``, ``tensorboard/``.
         record: what the checkpoint shall say of its data (``data``, ``terms``, ``bone_sum_mm``).
         validation: measured now and then on held-out photos, or None.
         device: ``cpu`` or ``cuda``.
+        group: the processes that train together.
     """
 
     def __init__(
         self, config: Config, batches: Maker, out: Path, record: dict[str, Any],
-        validation: Validation | None = None, device: str = "cpu",
+        validation: Validation | None = None, device: str = "cpu", group: Group | None = None,
     ) -> None:  # fmt: skip
         self.config = config
         self.out = out
         self.device = device
+        self.group = group or Group()
         self.step = 0
         self._batches = batches
         self._record = record
         self._validation = validation
         torch.manual_seed(config.run.seed)
-        self.model = network.place(network.build(config.network.preset, config.network.maps), device)
+        model = network.place(network.build(config.network.preset, config.network.maps), device)
+        self.model = self.group.share_norms(model)
         self.average = Averaged(self.model, config.optimiser.average_decay)
         self.optimiser = _optimiser(config, self.model)
+        self._forward = self.model.__call__
+        self._best_pck = -math.inf
         self._minutes = 0.0
         self._interrupted = False
 
@@ -119,24 +102,17 @@ class Trainer:
         Raises:
             UserError: it is missing, damaged or of another network.
         """
+        state = self.group.from_first(states.read(path) if self.group.leads else None)
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average.state = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
             self._minutes = float(state["minutes"])
-            if state["format"] != STATE_FORMAT:
-                raise UserError(f"{path.name} was written by another version of Bonesight", "start anew")
-        except FileNotFoundError as error:
-            raise UserError(
-                f"there is no training state {path}", "start without --resume, or mend run.start"
-            ) from error
-        except UserError:
-            raise
+            self._best_pck = float(state.get("best_pck", -math.inf))
         except Exception as error:
-            # torch.load raises half a dozen unrelated types on damaged files.
-            raise UserError(f"{path.name} is damaged or of another network", "use stage-*.pt or start anew") from error
+            # Another network's state raises what torch pleases.
+            raise states.damaged(path) from error
         if self.step > self.config.iterations:
             raise UserError(
                 f"{path.name} is already at step {self.step} of {self.config.iterations}", "add iterations to a stage"
@@ -149,6 +125,7 @@ class Trainer:
             UserError: as ``restore``, or the state was not saved at the end of such a stage.
         """
         self.restore(path)
+        self._best_pck = -math.inf
         ends = list(accumulate(stage.iterations for stage in self.config.stage))
         if self.step not in ends[:-1]:
             raise UserError(
@@ -173,21 +150,18 @@ class Trainer:
 
     def save_state(self, path: Path) -> None:
         """Write everything needed to go on exactly here, atomically."""
-        state = {
-            "format": STATE_FORMAT, "step": self.step, "minutes": self._minutes, "model": self.model.state_dict(),
-            "average": self.average.state, "optimiser": self.optimiser.state_dict(),
-        }  # fmt: skip
-        partial = path.with_name(path.name + ".partial")
-        try:
-            torch.save(state, partial)
-            os.replace(partial, path)
-        except (OSError, RuntimeError) as error:
-            # torch reports a full disk as a RuntimeError of its zip writer.
-            partial.unlink(missing_ok=True)
-            raise RunError(
-                f"{path} could not be written ({str(error).splitlines()[0]})",
-                "free some space and go on with --resume from the last state saved",
-            ) from error
+        if self.group.leads:
+            states.write(
+                path,
+                {
+                    "step": self.step,
+                    "minutes": self._minutes,
+                    "best_pck": self._best_pck,
+                    "model": self.model.state_dict(),
+                    "average": self.average.state,
+                    "optimiser": self.optimiser.state_dict(),
+                },
+            )
 
     def averaged_model(self) -> network.PoseNetwork:
         """Return a copy of the network with the averaged weights, in eval mode on the CPU."""
@@ -195,9 +169,11 @@ class Trainer:
         model.load_state_dict({name: tensor.cpu() for name, tensor in self.average.state.items()})
         return model.eval()
 
-    def save_checkpoint(self) -> Path:
-        """Write the averaged weights as a checkpoint anyone can open."""
-        path = self.out / f"{self.config.run.name}{checkpoint.SUFFIX}"
+    def save_checkpoint(self, suffix: str = "") -> Path:
+        """Write the averaged weights as a checkpoint anyone can open: ``NAME`` and a suffix."""
+        path = self.out / f"{self.config.run.name}{suffix}{checkpoint.SUFFIX}"
+        if not self.group.leads:
+            return path
         _, stage, _ = self.config.stage_at(max(self.step - 1, 0))
         training = {
             "stages": [part.name for part in self.config.stage],
@@ -216,48 +192,66 @@ class Trainer:
         Args:
             stop_after_minutes: a slice of a longer training: save and stop at the first step past this time.
         """
-        began_run = time.monotonic()
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1), encoding="utf-8")
+        began = saved = time.monotonic()
+        if self.group.leads:
+            self.out.mkdir(parents=True, exist_ok=True)
+            (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1), encoding="utf-8")
         self.model.train()
-        saved = time.monotonic()
-        with self._interruptible(), _Log(self.out / "log.csv", self.step) as log:
-            bar = tqdm(total=self.config.iterations, initial=self.step, unit="step", desc=self.config.run.name)
-            meter = _Meter()
-            for batch in prefetched(self._batches, self.step, self.config.iterations):
-                began = time.monotonic()
+        if self.config.optimiser.compile:
+            self._forward = compiled(self.model, self.config, self.device, self.group)
+        total, name = self.config.iterations, self.config.run.name
+        bar = tqdm(total=total, initial=self.step, unit="step", desc=name, disable=not self.group.leads)
+        meter = Meter()
+        with self._interruptible(), bar, Log(self.out, self.step) if self.group.leads else nullcontext() as log:
+            for batch in prefetched(self._batches, self.step, total):
                 _, stage, within = self.config.stage_at(self.step)
-                rate = learning_rate(stage, within)
-                terms = self._one_step(batch.to(self.device), stage, rate)
-                self.step += 1
-                self._minutes += (time.monotonic() - began) / 60
-                meter.add(terms, batch.count)
+                meter.add(self._timed_step(batch, stage, within), batch.count)
                 bar.update()
-                last_of_stage = within + 1 == stage.iterations
-                validate = self.step % self.config.run.validate_every == 0 or last_of_stage
-                if self.step % self.config.run.log_every == 0 or validate or last_of_stage:
-                    row = {
-                        "step": self.step,
-                        "stage": stage.name,
-                        "rate": rate,
-                        **meter.take(),
-                        "minutes": self._minutes,
-                    }
-                    if validate and self._validation is not None:
-                        row.update(self._validation.measure(self.averaged_model()))
-                    log.write(row)
-                    bar.set_postfix({key: f"{row[key]:.3g}" for key in ("loss", "pck") if key in row})
-                if last_of_stage:
+                ends_stage = within + 1 == stage.iterations
+                if log is not None:
+                    self._tell(log, bar, meter, stage, within)
+                late = time.monotonic() - began > 60 * stop_after_minutes
+                self._interrupted = self.group.any(self._interrupted or late, self.device)
+                if ends_stage:
                     self.save_state(self.out / f"stage-{stage.name}.pt")
-                self._interrupted |= time.monotonic() - began_run > 60 * stop_after_minutes
-                if last_of_stage or self._interrupted or time.monotonic() - saved > 60 * self.config.run.save_minutes:
+                if self._is_due(self.config.run.keep_every):
+                    self.save_checkpoint(f"-step-{self.step}")
+                if ends_stage or self._interrupted or time.monotonic() - saved > 60 * self.config.run.save_minutes:
                     self.save_state(self.last)
                     self.save_checkpoint()
                     saved = time.monotonic()
                 if self._interrupted:
                     break
-            bar.close()
-        return self.step >= self.config.iterations
+        return self.step >= total
+
+    def _is_due(self, every: int) -> bool:
+        return every > 0 and self.step % every == 0
+
+    def _timed_step(self, batch: Batch, stage: Stage, within: int) -> dict[str, float]:
+        began = time.monotonic()
+        terms = self._one_step(batch.to(self.device), stage, learning_rate(stage, within))
+        self.step += 1
+        self._minutes += (time.monotonic() - began) / 60
+        return terms
+
+    def _tell(self, log: Log, bar: tqdm[Any], meter: Meter, stage: Stage, within: int) -> None:
+        """Validate and write a row when it is time; ``within`` is the step just done within its stage."""
+        ends_stage = within + 1 == stage.iterations
+        validate = ends_stage or self._is_due(self.config.run.validate_every)
+        if not validate and not self._is_due(self.config.run.log_every):
+            return
+        row: dict[str, Any] = {"step": self.step, "stage": stage.name, "rate": learning_rate(stage, within)}
+        row |= {**meter.take(), "minutes": self._minutes}
+        if validate and self._validation is not None:
+            measured = self._validation.measure(self.averaged_model())
+            row |= measured.figures
+            measured.write_sheet(self.out / "samples" / f"step-{self.step:07d}.png")
+            log.show("held-out", measured.sheet, self.step)
+            if row["pck"] > self._best_pck:
+                self._best_pck = row["pck"]
+                self.save_checkpoint("-best")
+        log.write(row)
+        bar.set_postfix({key: f"{row[key]:.3g}" for key in ("loss", "pck") if key in row})
 
     def _one_step(self, batch: tuple[Tensor, Any], stage: Stage, rate: float) -> dict[str, float]:
         images, targets = batch
@@ -265,27 +259,29 @@ class Trainer:
             group["lr"] = rate
         mixed = self.config.optimiser.precision == "bfloat16"
         with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
-            output = self.model(images)
+            output = self._forward(images)
         loss, terms = total_loss(
-            output, targets, stage.weights, self.config.network.maps, self.config.geometry_weighting
+            self.group.gather(output), targets, stage.weights, self.config.network.maps, self.config.geometry_weighting
         )
         value = float(loss.detach())
         if not math.isfinite(value):
-            torch.save({"images": images, "targets": vars(targets)}, self.out / f"not-finite-{self.step}.pt")
-            raise self._diverged("loss", value)
+            raise self._diverged("loss", value, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.group.sum_gradients(self.model.parameters())
         limit = self.config.optimiser.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit))
         if not math.isfinite(norm):
             # A finite loss can still have such a gradient, and one step with it spoils every weight.
-            torch.save({"images": images, "targets": vars(targets)}, self.out / f"not-finite-{self.step}.pt")
-            raise self._diverged("gradient", norm)
+            raise self._diverged("gradient", norm, batch)
         self.optimiser.step()
         self.average.update(self.model, self.step)
         return {"loss": value, **{name: float(term) for name, term in terms.items()}}
 
-    def _diverged(self, what: str, value: float) -> RunError:
+    def _diverged(self, what: str, value: float, batch: tuple[Tensor, Any]) -> RunError:
+        if self.group.leads:
+            images, targets = batch
+            torch.save({"images": images, "targets": vars(targets)}, self.out / f"not-finite-{self.step}.pt")
         return RunError(
             f"the {what} became {value} at step {self.step}",
             "lower the rate and go on with --resume from the last saved state; the batch lies beside it",
@@ -306,67 +302,3 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class _Meter:
-    """Means over the steps since the last take, and their speed."""
-
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._steps = self._images = 0
-        self._since = time.monotonic()
-
-    def add(self, terms: dict[str, float], images: int) -> None:
-        for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._steps += 1
-        self._images += images
-
-    def take(self) -> dict[str, float]:
-        means = {name: value / self._steps for name, value in self._sums.items()}
-        means["images_per_s"] = self._images / max(time.monotonic() - self._since, 1e-9)
-        self._clear()
-        return means
-
-
-class _Log:
-    """CSV log; rows after the resumed step, written by a run that was killed, are dropped."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        kept: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
-            kept = [{name: row.get(name) or "" for name in LOG_FIELDS} for row in rows if int(row["step"]) <= step]
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, LOG_FIELDS)
-        self._writer.writeheader()
-        self._writer.writerows(kept)
-
-    def write(self, row: dict[str, Any]) -> None:
-        self._writer.writerow(
-            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
-        )
-        self._file.flush()
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._file.close()
-
-
-def stored_config(out: Path) -> Config:
-    """Read the configuration a run folder was trained with.
-
-    Raises:
-        UserError: the folder holds no run.
-    """
-    try:
-        plain = json.loads((out / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{out} holds no training run", "give the folder of a run") from error
-    return configuration.from_dict(plain)

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
+    parser.add_argument("--train", action="store_true", help="training instead: steps and loader, in images a second")
     parser.add_argument("--quick", action="store_true", help="inference only: no new process, no rendering")
 
 
@@ -41,9 +42,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
-    figures["inference"] = inference(args.device, args.rounds)
-    _print_inference(figures["inference"])
-    if not args.quick:
+    if args.train:
+        figures["train"] = args.bench_training(args.device)
+    else:
+        figures["inference"] = inference(args.device, args.rounds)
+        _print_inference(figures["inference"])
+    if not args.quick and not args.train:
         figures["start_to_first_pose_s"] = start_to_first_pose()
         print(f"\nstart of `predict` to the first pose, a new process: {figures['start_to_first_pose_s']:.2f} s")
         figures["rendered_pictures_per_s"] = rendered_per_second()

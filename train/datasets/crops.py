@@ -22,6 +22,7 @@ from tqdm import tqdm
 from core import crop
 from core.errors import UserError
 from core.skeleton import JOINT_COUNT
+from train.datasets.reading import Problems
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ CONTEXT = 1.5
 """A stored crop shows this much more than the person's box, for augmentation to turn and shrink into."""
 LABELS = ("joints_stored", "annotated", "joints_mm")
 """Arrays beside the pictures."""
+LEFT_OUT = "left-out.json"
+"""File beside them that says what was left out, so that a later run, which only opens the set, can tell it too."""
 BOX_STORED = STORED_PX / CONTEXT
 """Side of the person's box, which is centred in the stored crop."""
 
@@ -73,12 +76,16 @@ class CropSet:
         joints_stored: (N, 16, 2) float32.
         annotated: (N, 16) bool.
         joints_mm: (N, 16, 3) float32, NaN for samples without 3D.
+        left_out: one line for each kind of sample that was left out when the set was decoded.
+        bad: how many of those were bad, not left out by rule.
     """
 
     images: NDArray[np.uint8]
     joints_stored: NDArray[np.float32]
     annotated: NDArray[np.bool_]
     joints_mm: NDArray[np.float32]
+    left_out: tuple[str, ...] = ()
+    bad: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -99,9 +106,15 @@ class CropSet:
             with np.load(folder / "labels.npz") as labels:
                 arrays = {name: labels[name] for name in LABELS}
             images = np.load(folder / "images.npy", mmap_mode="r")
+            told = json.loads((folder / LEFT_OUT).read_text("utf-8")) if (folder / LEFT_OUT).exists() else {}
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise UserError(f"{folder} holds no decoded crops", "delete the folder: they are made anew") from error
-        return cls(images[: len(arrays["annotated"])], **arrays)
+        return cls(
+            images[: len(arrays["annotated"])],
+            **arrays,
+            left_out=tuple(told.get("lines", ())),
+            bad=int(told.get("bad", 0)),
+        )
 
 
 def file_hash(path: Path) -> str:
@@ -110,7 +123,10 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache: Path, label: str) -> CropSet:
+def cached(
+    key: dict[str, object], count: int, samples: Iterator[Sample], cache: Path, label: str,
+    problems: Problems | None = None,
+) -> CropSet:  # fmt: skip
     """Build a crop set, or map the one an earlier run built from the same data.
 
     Args:
@@ -119,6 +135,11 @@ def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache:
         samples: read only when the set is not there yet.
         cache: folder for decoded crops.
         label: shown beside the progress bar.
+        problems: what reading ``samples`` finds wrong, kept beside the crops; a set decoded without its bad samples
+            is refused where they are not to be skipped.
+
+    Raises:
+        UserError: see ``problems``, or there is no usable sample.
     """
     text = json.dumps({**key, "stored_px": STORED_PX, "context": CONTEXT}, sort_keys=True, default=str)
     folder = cache / f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -127,12 +148,18 @@ def cached(key: dict[str, object], count: int, samples: Iterator[Sample], cache:
         partial.mkdir(parents=True, exist_ok=True)
         try:
             _write(partial, count, samples, label)
+            if problems is not None:
+                told = {"lines": problems.lines(), "bad": problems.bad}
+                (partial / LEFT_OUT).write_text(json.dumps(told, indent=1), encoding="utf-8")
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return CropSet.open(folder)
+    crops = CropSet.open(folder)
+    if crops.bad and problems is not None and problems.on_bad == "refuse":
+        raise UserError("; ".join(crops.left_out), "mend them, or skip them")
+    return crops
 
 
 def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> None:
@@ -148,6 +175,8 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
         joints.append(crop.apply(crop.invert(matrix), sample.joints_px))
         annotated.append(sample.annotated)
         millimetres.append(np.full((JOINT_COUNT, 3), np.nan) if sample.joints_mm is None else sample.joints_mm)
+    if not joints:
+        raise UserError(f"{label} holds no usable sample", "check the set with `bonesight doctor`")
     images.flush()
     np.savez(
         folder / "labels.npz",

@@ -16,6 +16,7 @@ from core.crop import Box
 from core.errors import UserError
 from core.skeleton import JOINT_COUNT
 from train.datasets.crops import CropSet, Sample, cached
+from train.datasets.reading import OnBad, Problems, picture_or_problem
 
 HELD_OUT_OF = 5
 
@@ -45,17 +46,26 @@ def central_square(width: int, height: int) -> Box:
     return ((width - side) / 2, (height - side) / 2, float(side), float(side))
 
 
-def samples(folder: Path, held_out: bool) -> Iterator[Sample]:
-    """Read every picture of one half; no joint is annotated."""
+def samples(folder: Path, held_out: bool, problems: Problems | None = None) -> Iterator[Sample]:
+    """Read every picture of one half; no joint is annotated. Damaged ones are counted and left out."""
+    counted = problems or Problems("pictures without people")
     for path in pictures(folder, held_out):
-        image = media.read_picture(path)
+        image = picture_or_problem(path, path.name, counted)
+        if image is None:
+            continue
         yield Sample(
             image, np.zeros((JOINT_COUNT, 2)), np.zeros(JOINT_COUNT, bool),
             central_square(image.shape[1], image.shape[0]), None, path.name, scene="empty",
         )  # fmt: skip
+    if problems is None:
+        counted.tell()
 
 
-def training_crops(folder: Path, cache: Path) -> CropSet:
+def training_crops(folder: Path, cache: Path, on_bad: OnBad = "skip") -> CropSet:
     """Return the crops of the pictures that are not held out."""
+    problems = Problems("pictures without people", on_bad)
     names = [(path.name, path.stat().st_size) for path in pictures(folder, held_out=False)]
-    return cached({"set": "empty", "files": names}, len(names), samples(folder, held_out=False), cache, "empty")
+    read = samples(folder, held_out=False, problems=problems)
+    crops = cached({"set": "empty", "files": names}, len(names), read, cache, "empty", problems)
+    problems.tell()
+    return crops

@@ -174,7 +174,7 @@ def training_crops(data: Path, cache: Path, every: int | None = None, on_bad: On
     found = frames(data, "train", every)
     files = [(path.name, path.stat().st_size) for path in _annotations(folder)]
     key = {"set": "human36m", "files": files, "every": every, "frames": len(found)}
-    crops = cached({**key, "format": 1}, len(found), _samples(folder, found, problems), cache, "human36m")
+    crops = cached({**key, "format": 1}, len(found), _samples(folder, found, problems), cache, "human36m", problems)
     problems.tell()
     return crops
 

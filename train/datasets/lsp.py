@@ -160,11 +160,13 @@ def training_crops(data: Path, cache: Path, held_out: str = "val.txt", on_bad: O
     absent = [name for name in known if name not in kept and not (folder / "images" / name).is_file()]
     for name in absent:
         problems.add("the picture is missing", name, GET[kind(folder)])
-    problems.tell()
     names = [name for name in sorted(known) if name not in kept and name not in set(absent)]
     digest = file_hash(folder / "joints.mat")
     key = {"set": kind(folder), "names": len(names), "labels": digest, "held_out": sorted(kept)}
-    return cached({**key, "format": 2}, len(names), samples(data, names, on_bad), cache, kind(folder))
+    read = samples(data, names, on_bad, problems)
+    crops = cached({**key, "format": 2}, len(names), read, cache, kind(folder), problems)
+    problems.tell()
+    return crops
 
 
 def inventory(data: Path, only: Kind | None = None) -> Inventory:

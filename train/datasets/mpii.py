@@ -163,7 +163,9 @@ def training_crops(data: Path, cache: Path, split: str = "train", on_bad: OnBad 
     found = persons(data, split, problems)
     path = annotation(folder, split)
     key = {"set": "mpii", "file": path.name, "size": path.stat().st_size, "split": split, "persons": len(found)}
-    crops = cached({**key, "format": 1}, len(found), _samples(folder, found, problems), cache, f"mpii-{split}")
+    crops = cached(
+        {**key, "format": 1}, len(found), _samples(folder, found, problems), cache, f"mpii-{split}", problems
+    )
     problems.tell()
     return crops
 

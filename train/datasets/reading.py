@@ -44,12 +44,14 @@ class Problems:
         label: the set's name.
         on_bad: ``skip`` leaves a bad sample out and counts it, ``refuse`` raises at the first.
         found: kind of problem -> names of the samples left out.
+        bad: how many of them were bad, not left out by rule.
     """
 
     def __init__(self, label: str, on_bad: OnBad = "skip") -> None:
         self.label = label
         self.on_bad = on_bad
         self.found: dict[str, list[str]] = {}
+        self.bad = 0
 
     def add(self, kind: str, name: str, what_to_do: str = GET_AGAIN) -> None:
         """Leave a bad sample out, or refuse the set because of it.
@@ -64,6 +66,7 @@ class Problems:
         """
         if self.on_bad == "refuse":
             raise UserError(f"{self.label} {name}: {kind}", what_to_do)
+        self.bad += 1
         self.leave_out(kind, name)
 
     def leave_out(self, kind: str, name: str) -> None:

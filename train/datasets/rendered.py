@@ -65,7 +65,10 @@ def training_crops(folder: Path, cache: Path, on_bad: OnBad = "skip") -> CropSet
         "set": "rendered",
         "files": [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files],
     }
-    return cached(key, count, samples(folder, on_bad), cache, f"rendered-{folder.name}")
+    problems = Problems(f"rendered {folder.name}", on_bad)
+    crops = cached(key, count, samples(folder, on_bad, problems), cache, f"rendered-{folder.name}", problems)
+    problems.tell()
+    return crops
 
 
 def _persons(path: Path) -> int:

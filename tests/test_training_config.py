@@ -1,0 +1,59 @@
+"""Training configurations: shipped ones are valid, wrong keys and values are refused with the nearest right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import UserError
+from tests.training_kit import ROOT
+from train import config
+
+
+def test_a_checkpoint_does_not_tell_where_its_maker_keeps_things() -> None:
+    loaded = config.load(ROOT / "resources" / "configs" / "compact.toml", ["data.rendered=/home/ann/secret/train"])
+    told = loaded.to_publish()
+    assert told["data"]["rendered"] == "train" and told["data"]["cache"] == "" and "ann" not in str(told)
+
+
+def test_shipped_configurations_are_valid() -> None:
+    paths = sorted((ROOT / "resources" / "configs").glob("*.toml"))
+    assert paths
+    for path in paths:
+        loaded = config.load(path)
+        assert config.from_dict(loaded.to_dict()) == loaded
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("optimiser.bacth=4", "did you mean batch"),
+        ("network.preset=compat", "did you mean compact"),
+        ("optimiser.batch=many", "not a whole number"),
+        ("stage.9.rate=1", "names nothing"),
+        ("stage.0.weights.geometri=1.0", "did you mean geometry"),
+        ("optimiser.batch", "has no value"),
+        ("run.log_every=0", "below 1"),
+        ("stage.0.depth_fraction=7", "no share"),
+        ("stage=3", "not a list of tables"),
+        ("data.photos_kind=mpi", "did you mean mpii"),
+        ("data.photo_kind=mpii", "did you mean photos_kind"),
+        ("data.rendered_kind=lspet", "lspet has no 3D truth"),
+        ("data.rendered_kind=mpi_inf_3dhp", "never trained on"),
+        ("data.on_bad=stopp", "did you mean stop"),
+        ("optimiser.compile=1", "not true or false"),
+        ("run.keep_evry=5", "did you mean keep_every"),
+        ("run.keep_every=-1", "negative"),
+        ("run.validate_pictures=some", "not a whole number"),
+    ],
+)
+def test_wrong_overrides_are_refused_with_the_nearest_right_one(override: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        config.load(ROOT / "resources" / "configs" / "compact.toml", [override])
+
+
+def test_overrides_reach_nested_values() -> None:
+    loaded = config.load(
+        ROOT / "resources" / "configs" / "compact.toml",
+        ["stage.2.weights.geometry=0", "run.name=x", "optimiser.batch=8"],
+    )
+    assert loaded.stage[2].weights.geometry == 0.0 and loaded.run.name == "x" and loaded.optimiser.batch == 8
