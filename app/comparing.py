@@ -282,7 +282,7 @@ class Comparing(QObject):
         if path not in trail:
             self._session.open([path])
         elif trail.index(path) != index:
-            self._session.step(trail.index(path) - index)
+            self._session.go_to(trail.index(path))
 
     def _folder_compared(self, token: int, path: Path, comparison: Comparison) -> None:
         if token == self._folder_token:

@@ -88,7 +88,7 @@ class ComparePanel(Panel):
         self.note.hide()
         self._header.insertWidget(1, self.sentence, 1)
         self._add_layouts()
-        self.joints = RowsTable(RowsModel(JOINT_COLUMNS), "Joints by difference", sort_by=1)
+        self.joints = RowsTable(RowsModel(JOINT_COLUMNS), "Joints by difference", sort_by=1, compact=True)
         self.joints.setMinimumWidth(250)
         self.bones = RowsTable(RowsModel(BONE_COLUMNS), "Bones of both models", sort_by=0)
         tables = QSplitter(Qt.Orientation.Horizontal, objectName="compare")
@@ -121,8 +121,10 @@ class ComparePanel(Panel):
             group.addButton(button)
             self.layouts[layout] = button
             self.add_control(button)
-        self.arrows = self._switch("Arrows", "Arrows from A's joints to B's (W)", "arrows")
-        self.ghost = self._switch("Ghost", "B stands pale in A's 3D view instead of in a view of its own (G)", "ghost")
+        self.arrows = self._switch("Arrows", "Arrows from A's joints to B's (Shift+W)", "arrows")
+        self.ghost = self._switch(
+            "Ghost", "B stands pale in A's 3D view instead of in a view of its own (Shift+G)", "ghost"
+        )
         self.all_pictures = QToolButton(text="All pictures", checkable=True)
         self.all_pictures.setToolTip("What all pictures that were opened together say")
         self.all_pictures.toggled.connect(self._refresh)

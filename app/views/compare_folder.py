@@ -45,8 +45,12 @@ class Histogram(pg.PlotWidget):
         plot.setLabel("bottom", f"{title}, %")
         plot.setLabel("left", "share, %")
         plot.showGrid(y=True, alpha=0.18)
-        plot.setXRange(0, float(bin_edges()[-1]), padding=0.01)
         edges = bin_edges()
+        last = int(edges[-1])
+        ticks = [(float(value), str(value)) for value in range(0, last, 20)]
+        # The last bin holds whatever is beyond it.
+        plot.getAxis("bottom").setTicks([[*ticks, (float(last), f"{last}+")]])
+        plot.setXRange(0, last * 1.03, padding=0)
         self.curves = [plot.plot(edges, np.zeros(len(edges) - 1), stepMode="center") for _ in "AB"]
         self._label = pg.TextItem(anchor=(1.0, 0.0))
         plot.addItem(self._label, ignoreBounds=True)
@@ -115,7 +119,7 @@ class FolderPage(QWidget):
         row.addStretch(1)
         self.deviation = Histogram("deviation of the bones from their group", themes)
         self.asymmetry = Histogram("left-right asymmetry of the limbs", themes)
-        self.ranking = RowsTable(RowsModel(COLUMNS), "Where they differ most", sort_by=1, first_px=190)
+        self.ranking = RowsTable(RowsModel(COLUMNS), "Where they differ most", sort_by=1, compact=True)
         self.ranking.setMinimumWidth(360)
         self.ranking.clicked.connect(lambda _index: self._open())
         self.ranking.activated.connect(lambda _index: self._open())

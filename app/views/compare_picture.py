@@ -25,6 +25,8 @@ _SHORTEST_PX: Final = 9.0
 """Arrows shorter than this on screen would be heads alone."""
 _HEAD_PX: Final = 9.0
 _MARGIN_PX: Final = 12.0
+_SETTLING_MS: Final = 3000
+"""So long after another layout the panels may still change their size."""
 
 
 class ArrowsItem(pg.GraphicsObject):
@@ -135,6 +137,7 @@ class OtherPicturePanel(Panel):
         self.strip.shown_pose = lambda: comparing.pose
         self.add_content(self.strip)
         state.picture_changed.connect(self._show_picture)
+        state.frame_changed.connect(self._show_picture)
         state.display_changed.connect(self.refresh)
         comparing.changed.connect(self.refresh)
         comparing.compared.connect(self.refresh)
@@ -214,8 +217,10 @@ class PictureCompare(QObject):
         panel.box_view.sigRangeChanged.connect(lambda *_: self._link(panel.box_view, other.box_view))
         other.box_view.sigRangeChanged.connect(lambda *_: self._link(other.box_view, panel.box_view))
         other.box_view.fit_asked.connect(panel.fit)
-        panel.box_view.sigResized.connect(lambda *_: self._link(panel.box_view, other.box_view))
-        other.box_view.sigResized.connect(lambda *_: self._link(panel.box_view, other.box_view))
+        self._settling = QTimer(self, interval=_SETTLING_MS, singleShot=True)
+        for view in (panel.box_view, other.box_view):
+            view.sigResized.connect(self._resized)
+            view.sigRangeChangedManually.connect(lambda *_: self._settling.stop())
         for signal in (comparing.changed, comparing.compared, state.display_changed, state.picture_changed):
             signal.connect(self.refresh)
         self.refresh()
@@ -241,8 +246,15 @@ class PictureCompare(QObject):
         self._panel.strip.rebuild()
         if (comparing.on, comparing.display.layout) != self._stands:
             self._stands = (comparing.on, comparing.display.layout)
-            # Once the panels have their new places: what was in view would be cut or tiny otherwise.
-            QTimer.singleShot(0, self, self._panel.fit)
+            # From when the new panels are made on: making the first 3D view takes a while.
+            QTimer.singleShot(0, self._settling, self._settling.start)
+            self._panel.fit()
+
+    def _resized(self, *_view: object) -> None:
+        """Keep the link; while the panels find their new places, keep the whole picture in view too."""
+        if self._settling.isActive():
+            self._panel.fit()
+        self._link(self._panel.box_view, self._other.box_view)
 
     def _line_moved(self) -> None:
         picture = self._state.picture

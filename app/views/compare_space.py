@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.comparing import Comparing
@@ -41,6 +43,21 @@ class OtherSpace(QWidget):
             self.panel.title.setText("3D B")
             self.panel.refresh()
         self.setVisible(wanted)
+        self._settle()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """See to it that the canvas is where the panel is."""
+        super().resizeEvent(event)
+        self._settle()
+
+    def moveEvent(self, event: QMoveEvent) -> None:  # noqa: N802
+        """See to it that the canvas is where the panel is."""
+        super().moveEvent(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.panel is not None:
+            QTimer.singleShot(0, self.panel, self.panel.put_in_place)
 
     def _make(self, leader: Skeleton3DPanel) -> Skeleton3DPanel:
         panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)

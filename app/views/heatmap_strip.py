@@ -21,6 +21,7 @@ from core.pose import Pose
 _THUMB = 64
 _NARROWEST_NAMED = 24.0
 """Under maps narrower than this there is no room for their names."""
+_NARROWEST = 210
 _GAP = 4
 _TEXT_HEIGHT = 30
 _FAINTEST_TOP = 0.15
@@ -74,7 +75,7 @@ class HeatmapStrip(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Allow narrow panels."""
-        return QSize(320, self.heightForWidth(320))
+        return QSize(_NARROWEST, self.heightForWidth(_NARROWEST))
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         """One row of squares and two lines of text."""
@@ -175,7 +176,7 @@ class HeatmapStrip(QWidget):
         painter.drawText(where, Qt.AlignmentFlag.AlignCenter, f"{name}{sure}")
 
     def _side(self, width: int) -> float:
-        return max(16.0, min(float(_THUMB), (width - 16 - 15 * _GAP) / 16))
+        return max(8.0, min(float(_THUMB), (width - 16 - 15 * _GAP) / 16))
 
     def rebuild(self) -> None:
         """Make the thumbnails of the pose anew."""

@@ -76,7 +76,7 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
 class RowsTable(QTableView):
     """A sortable table over a RowsModel, one row to choose."""
 
-    def __init__(self, model: RowsModel, name: str, sort_by: int, first_px: int = 110) -> None:
+    def __init__(self, model: RowsModel, name: str, sort_by: int, *, compact: bool = False) -> None:
         super().__init__()
         self.rows = model
         self._proxy = QSortFilterProxyModel(self)
@@ -95,10 +95,11 @@ class RowsTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(20)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(0, first_px)
-        header.setMinimumSectionSize(36)
+        # Compact: the numbers take what they need, and the first column the rest.
+        mode = QHeaderView.ResizeMode.ResizeToContents if compact else QHeaderView.ResizeMode.Stretch
+        header.setSectionResizeMode(mode)
+        if compact:
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
 
     def chosen(self) -> Any:

@@ -128,6 +128,11 @@ class Skeleton3DPanel(Panel):
         if self.scene is not None:
             self.scene.fit()
 
+    def put_in_place(self) -> None:
+        """Fill the panel: a native child may be left elsewhere when its window grows while it is first shown."""
+        if self.scene is not None and self.scene.canvas.native.geometry() != self._holder.rect():
+            self.scene.canvas.native.setGeometry(self._holder.rect())
+
     def picture(self) -> QImage | None:
         """Return what the view shows, for export."""
         if self.scene is None:
