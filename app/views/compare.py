@@ -122,9 +122,7 @@ class ComparePanel(Panel):
             self.layouts[layout] = button
             self.add_control(button)
         self.arrows = self._switch("Arrows", "Arrows from A's joints to B's (Shift+W)", "arrows")
-        self.ghost = self._switch(
-            "Ghost", "B stands pale in A's 3D view instead of in a view of its own (Shift+G)", "ghost"
-        )
+        self.ghost = self._switch("Ghost", "B stands pale in A's 3D view, without a view of its own (Shift+G)", "ghost")
         self.all_pictures = QToolButton(text="All pictures", checkable=True)
         self.all_pictures.setToolTip("What all pictures that were opened together say")
         self.all_pictures.toggled.connect(self._refresh)
