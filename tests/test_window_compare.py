@@ -252,6 +252,9 @@ def test_b_is_remembered(open_window: Opener, qtbot: QtBot, photo: Path) -> None
     qtbot.waitUntil(lambda: window.picker_b.combo.currentText() == "mine")
     window.close()
     assert open_window.settings().text("model_b") == str(mine)
+    again = open_window(photo)
+    assert not again.comparing.on
+    assert again.bones.height() > 150 and again.picture.width() > 300, "the comparison's layout is left behind"
 
 
 # A folder
