@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "predict": ("core.commands.predict", "poses of pictures, folders and videos"),
+    "compare": ("core.commands.compare", "two checkpoints on the same pictures: where they differ and how"),
     "train": ("train.command", "train a network from a configuration file"),
     "evaluate": ("train.evaluation.command", "measure a checkpoint on a data set"),
     "tables": ("train.tables", "the poster's tables, from figures that evaluate wrote"),

@@ -40,7 +40,7 @@ class ActionSpec:
     separated: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Export", "Help")
+MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Compare", "Export", "Help")
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("open", "File", "Open pictures or videos…", ("Ctrl+O",), "Open one or more pictures or videos", "open",
@@ -129,6 +129,20 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("copy_table", "Export", "Copy bone table", ("Ctrl+C",), "Put the bone table on the clipboard"),
     ActionSpec("batch", "Export", "Folder through the network…", ("Ctrl+B",),
                "Poses, figures and a report of all pictures of a folder", separated=True),
+    ActionSpec("compare", "Compare", "Compare two models", ("C",),
+               "Look at the same picture and box with a second model, B", "compare", checkable=True, short="Compare"),
+    ActionSpec("compare_flip", "Compare", "Show B in A's place", ("X",),
+               "Hold the key: A's picture and 3D view show B until you let go", checkable=True),
+    ActionSpec("compare_layout", "Compare", "Next layout of the pictures", ("Shift+C",),
+               "Side by side, one over the other with a split line, or one alone", separated=True),
+    ActionSpec("compare_arrows", "Compare", "Show arrows from A's joints to B's", ("Shift+W",),
+               "Arrows over the picture; they point from A to B", checkable=True),
+    ActionSpec("compare_ghost", "Compare", "Show B as a ghost in A's 3D view", ("Shift+G",),
+               "B stands pale in A's 3D view instead of in a view of its own", checkable=True),
+    ActionSpec("compare_model_next", "Compare", "Next model B", ("Shift+M",), "Compare with the next model",
+               separated=True),
+    ActionSpec("compare_folder", "Compare", "Compare on all pictures", ("Ctrl+Shift+C",),
+               "Compare on every picture that was opened together; once more to stop", separated=True),
     ActionSpec("shortcuts", "Help", "Keyboard and mouse", ("F1",), "List everything that can be done"),
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip
@@ -137,8 +151,8 @@ VIDEO_KEYS: Final = tuple(spec.key for spec in ACTIONS if spec.menu == "Video" a
 """What needs a video."""
 
 TOOLBAR: Final = (
-    "open", "@samples", "previous", "next", "|", "@model", "mirror", "|", "draw_box", "verdict", "ghost", "@space",
-    "@export",
+    "open", "@samples", "previous", "next", "|", "@model", "@model_b", "compare", "mirror", "|", "draw_box", "verdict",
+    "ghost", "@space", "@export",
 )  # fmt: skip
 """The toolbar from left to right: actions, | for a line, @ for the window's own widgets."""
 
@@ -148,6 +162,7 @@ MOUSE: Final = (
     ("Picture: double click", "Show the whole picture"),
     ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth; the card below says why it is there"),
     ("Picture: click a joint", "Show its heatmap"),
+    ("Picture: drag the split line", "A is left of it, B right of it"),
     ("Timeline: click or drag", "Go to that time"),
     ("Timeline: click a mark", "Go to the frame at which that bone's length jumps"),
     ("3D: drag", "Turn"),

@@ -1,4 +1,4 @@
-"""A picture of the whole window, with the 3D view, which Qt's own grab leaves black on some drivers."""
+"""A picture of the whole window, with its 3D views, which Qt's own grab leaves black on some drivers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from PySide6.QtWidgets import QWidget
 from app.views.skeleton3d import Skeleton3DPanel
 
 
-def window_picture(window: QWidget, space: Skeleton3DPanel) -> QPixmap:
-    """Return the window as it stands."""
+def window_picture(window: QWidget) -> QPixmap:
+    """Return the window as it stands, with every 3D view in it."""
     pixmap = window.grab()
-    image = space.picture()
-    if image is not None and space.scene is not None and space.isVisible():
-        native = space.scene.canvas.native
-        corner = native.mapTo(window, QPoint(0, 0))
-        painter = QPainter(pixmap)
-        painter.drawImage(QRect(corner, native.size()), image)
-        painter.end()
+    for space in window.findChildren(Skeleton3DPanel):
+        image = space.picture() if space.isVisible() else None
+        if image is not None and space.scene is not None:
+            native = space.scene.canvas.native
+            corner = native.mapTo(window, QPoint(0, 0))
+            painter = QPainter(pixmap)
+            painter.drawImage(QRect(corner, native.size()), image)
+            painter.end()
     return pixmap

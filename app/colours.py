@@ -25,6 +25,9 @@ VERDICT_COLOURS: Final[dict[str, Rgb]] = {
 }
 TRUTH_COLOUR: Final[Rgb] = (236, 238, 243)
 
+COMPARE_COLOURS: Final[tuple[Rgb, Rgb]] = ((122, 167, 255), (255, 179, 71))
+"""Model A and model B where both are in one plot: neither is a side of the body nor a verdict."""
+
 LOW_CONFIDENCE: Final = 0.25
 """Under this a joint is drawn hollow and its bones dashed: the network is guessing."""
 NOBODY_CONFIDENCE: Final = 0.24

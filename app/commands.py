@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app import actions, incoming
 from app.colours import ColourMode
+from app.comparing import Comparing
 from app.naming import JOINT_ORDER
 from app.notifications import Notifier
 from app.session import Session
@@ -32,6 +33,7 @@ class Commands:
     def __init__(
         self, window: QWidget, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
         picture: PicturePanel, space: Skeleton3DPanel, bones: BonesPanel, timeline: TimelinePanel,
+        comparing: Comparing,
     ) -> None:  # fmt: skip
         self._window = window
         self._session = session
@@ -43,6 +45,7 @@ class Commands:
         self._space = space
         self._bones = bones
         self._timeline = timeline
+        self._comparing = comparing
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
         """Return a function for every key of the table."""
@@ -138,6 +141,16 @@ class Commands:
         else:
             self._state.model_changed.emit()
 
+    def open_checkpoint_b(self) -> None:
+        """Ask for a checkpoint and compare with it."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, "Open checkpoint as model B", str(self._settings.folder()), CHECKPOINT_FILTER
+        )
+        if name:
+            self._comparing.choose(name)
+        else:
+            self._comparing.model_changed.emit()
+
     def next_model(self) -> None:
         """Load the model after the one in use."""
         models = self._state.models
@@ -150,7 +163,7 @@ class Commands:
 
     def let_go(self) -> None:
         """Stop drawing a box and choose no bone."""
-        self._state.set_display(drawing=False)
+        self._state.set_display(drawing=False, bone=None)
         self._bones.let_go()
 
     def step_joint(self, by: int) -> None:

@@ -111,7 +111,7 @@ class Exports:
         """Save everything that is on screen."""
         path = self._ask_where("window", (PNG,))
         if path is not None:
-            self._save(path, lambda: exporter.save_image(window_picture(self._window, self._space), path))
+            self._save(path, lambda: exporter.save_image(window_picture(self._window), path))
 
     def export_drawn(self, what: str, kinds: tuple[str, ...]) -> None:
         """Have a figure or report drawn into a file."""

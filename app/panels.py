@@ -9,10 +9,14 @@ from typing import Final
 
 from PySide6.QtWidgets import QWidget
 
+from app.comparing import Comparing
 from app.notifications import Notifier
 from app.session import Session
 from app.theme import ThemeWatcher
 from app.views.bones import BonesPanel
+from app.views.compare import ComparePanel
+from app.views.compare_picture import OtherPicturePanel
+from app.views.compare_space import OtherSpace
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.thumbnails import ThumbnailsPanel
@@ -35,6 +39,7 @@ class Context:
     session: Session
     themes: ThemeWatcher
     notifier: Notifier
+    comparing: Comparing
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,12 @@ PANELS: Final[tuple[PanelSpec, ...]] = (
         lambda c: ThumbnailsPanel(c.session.state, c.themes, c.session.thumbnails, c.session.go_to),
     ),
     PanelSpec("picture", Area.PICTURE, lambda c: PicturePanel(c.session.state, c.themes, c.session)),
+    PanelSpec("picture_b", Area.PICTURE, lambda c: OtherPicturePanel(c.session.state, c.themes, c.comparing)),
     PanelSpec("space", Area.SPACE, lambda c: Skeleton3DPanel(c.session.state, c.themes, c.notifier)),
+    PanelSpec("space_b", Area.SPACE, lambda c: OtherSpace(c.session.state, c.themes, c.notifier, c.comparing)),
     PanelSpec("timeline", Area.BELOW, lambda c: TimelinePanel(c.session.state, c.themes, c.session.playback)),
     PanelSpec("bones", Area.BELOW, lambda c: BonesPanel(c.session.state, c.themes)),
+    PanelSpec("compare", Area.BELOW, lambda c: ComparePanel(c.session.state, c.themes, c.comparing)),
 )
-AREA_BELOW_PX: Final = {"timeline": 184, "bones": 280}
+AREA_BELOW_PX: Final = {"timeline": 184, "bones": 280, "compare": 280}
 """Heights to start with."""

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app import icons
 from app.actions import ACTIONS, MENUS, TOOLBAR
 from app.sources import Sample
-from app.state import AppState
+from app.state import AppState, ModelEntry
 from app.theme import Theme
 from app.views.panel import keep_keys
 
@@ -32,28 +32,35 @@ _OPEN_FILE = "…open"
 class ModelPicker(QWidget):
     """Chooses between the checkpoints; its last line opens a file."""
 
-    def __init__(self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None]) -> None:
+    def __init__(
+        self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None], *, name: str = "Model",
+        tip: str = "Which checkpoint looks at the picture (M: the next one)",
+        current: Callable[[], ModelEntry | None] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._state = state
+        self._current = current or (lambda: state.model)
         self._choose = choose
         self._open_file = open_file
         self.combo = QComboBox()
         self.combo.setMinimumContentsLength(15)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.combo.setAccessibleName("Model")
-        self.combo.setToolTip("Which checkpoint looks at the picture (M: the next one)")
+        self.combo.setAccessibleName(name)
+        self.combo.setToolTip(tip)
         self.combo.activated.connect(self._activated)
         self.combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         keep_keys(self.combo)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)
-        row.addWidget(QLabel("Model", objectName="muted"))
+        self.label = QLabel(name, objectName="muted")
+        row.addWidget(self.label)
         row.addWidget(self.combo)
-        state.models_changed.connect(self._refill)
-        state.model_changed.connect(self._refill)
-        self._refill()
+        state.models_changed.connect(self.refill)
+        state.model_changed.connect(self.refill)
+        self.refill()
 
-    def _refill(self) -> None:
+    def refill(self) -> None:
+        """List the checkpoints and point at the one in use."""
         self.combo.clear()
         for model in self._state.models:
             self.combo.addItem(model.name, model.source)
@@ -61,7 +68,7 @@ class ModelPicker(QWidget):
         if self._state.models:
             self.combo.insertSeparator(self.combo.count())
         self.combo.addItem("Open checkpoint…", _OPEN_FILE)
-        model = self._state.model
+        model = self._current()
         place = -1 if model is None else self.combo.findData(model.source)
         self.combo.setCurrentIndex(place)
         if place < 0:
@@ -71,8 +78,10 @@ class ModelPicker(QWidget):
         source = self.combo.itemData(index)
         if source == _OPEN_FILE:
             self._open_file()
-        elif self._state.model is None or source != self._state.model.source:
-            self._choose(source)
+        else:
+            model = self._current()
+            if model is None or source != model.source:
+                self._choose(source)
 
 
 class Chrome:
@@ -80,9 +89,10 @@ class Chrome:
 
     def __init__(
         self, window: QMainWindow, actions: Mapping[str, QAction], picker: ModelPicker, samples: Sequence[Sample],
-        open_path: Callable[[Path], None],
+        open_path: Callable[[Path], None], other_picker: ModelPicker,
     ) -> None:  # fmt: skip
         self._window = window
+        self._other_picker = other_picker
         self._actions = actions
         self._picker = picker
         self._open_path = open_path
@@ -97,6 +107,7 @@ class Chrome:
                     self.export.menu().addSeparator()
                 self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
+        self._shown: dict[str, QAction] = {}
         self._fill_menus()
         self._fill_toolbar()
 
@@ -104,6 +115,11 @@ class Chrome:
         """Draw the icons of the menu buttons in the theme's colours."""
         self.samples.setIcon(icons.icon("sample", theme.text, theme.border))
         self.export.setIcon(icons.icon("export", theme.text, theme.border))
+
+    def show_comparing(self, on: bool) -> None:
+        """Offer a second model while two are compared."""
+        self._shown["@model_b"].setVisible(on)
+        self._picker.label.setText("Model A" if on else "Model")
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""
@@ -146,12 +162,15 @@ class Chrome:
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        own = {"@samples": self.samples, "@model": self._picker, "@export": self.export, "@space": space}
+        own = {
+            "@samples": self.samples, "@model": self._picker, "@model_b": self._other_picker, "@export": self.export,
+            "@space": space,
+        }  # fmt: skip
         for key in TOOLBAR:
             if key == "|":
                 bar.addSeparator()
             elif key in own:
-                bar.addWidget(own[key])
+                self._shown[key] = bar.addWidget(own[key])
             else:
                 bar.addAction(self._actions[key])
                 button = bar.widgetForAction(self._actions[key])

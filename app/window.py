@@ -15,6 +15,7 @@ from app import faults, icons, incoming
 from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
+from app.comparing import Comparing
 from app.exports import OF_A_POSE, Exports
 from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
@@ -30,6 +31,7 @@ from app.theme import ThemeChoice, ThemeWatcher
 from app.toolbar import Chrome, ModelPicker
 from app.tools import Tools
 from app.views.bones import BonesPanel
+from app.views.compare_views import CompareViews
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.thumbnails import ThumbnailsPanel
@@ -53,6 +55,7 @@ class MainWindow(QMainWindow):
         self.state = AppState(self)
         self.notifier = Notifier(self)
         self.session = Session(self.state, self.notifier, backend, reader, self)
+        self.comparing = Comparing(self.session, backend, reader, self)
         self.stopped_in_time = True
         self._restore_options()
         self._lay_out()
@@ -75,7 +78,7 @@ class MainWindow(QMainWindow):
     # Layout
 
     def _lay_out(self) -> None:
-        context = Context(self.session, self.themes, self.notifier)
+        context = Context(self.session, self.themes, self.notifier, self.comparing)
         self._panels: dict[str, QWidget] = {}
         areas: dict[Area, list[QWidget]] = {area: [] for area in Area}
         for spec in PANELS:
@@ -135,22 +138,32 @@ class MainWindow(QMainWindow):
     def _make_chrome(self) -> None:
         views = (self.picture, self.space, self.bones)
         self._commands = commands = Commands(
-            self, self.session, self.themes, self.settings, self.notifier, *views, self.timeline
+            self, self.session, self.themes, self.settings, self.notifier, *views, self.timeline, self.comparing
         )
         self.exports = Exports(self, self.state, self.settings, self.notifier, *views)
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier)
-        handlers = {**commands.handlers(), **self.exports.handlers(), **self.tools.handlers()}
+        parts = (commands, self.exports, self.tools, self.comparing)
+        handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         self.actions_by_key = make_actions(self, handlers)
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
+        self.picker_b = ModelPicker(
+            self.state, self.comparing.choose, commands.open_checkpoint_b, name="Model B",
+            tip="The checkpoint that A is compared with (Shift+M: the next one)", current=lambda: self.comparing.model,
+        )  # fmt: skip
+        self.comparing.model_changed.connect(self.picker_b.refill)
         self.chrome = Chrome(
-            self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path])
-        )
+            self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path]),
+            self.picker_b,
+        )  # fmt: skip
+        self.compare_views = CompareViews(self, self._panels, self.state, self.comparing, self.actions_by_key)
         self.chrome.show_recent(self.settings.recent())
 
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
         for signal in (state.display_changed, state.mirror_changed, state.picture_changed, state.trail_changed):
             signal.connect(self._sync_actions)
+        self.comparing.changed.connect(lambda: self.chrome.show_comparing(self.comparing.on))
+        self.chrome.show_comparing(False)
         stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
         stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
         self.themes.changed.connect(self._retheme)
@@ -201,6 +214,7 @@ class MainWindow(QMainWindow):
 
     def _restore_options(self) -> None:
         self.state.set_mirror(self.settings.flag("mirror", True))
+        self.comparing.preferred = self.settings.text("model_b")
         verdict = self.settings.text("colours") == ColourMode.VERDICT
         self.state.set_display(
             opacity=self.settings.number("opacity", 0.75, 0.05, 1.0),
@@ -217,6 +231,8 @@ class MainWindow(QMainWindow):
         settings.set("labels", display.labels)
         if self.state.model is not None:
             settings.set("model", self.state.model.source)
+        if self.comparing.model is not None:
+            settings.set("model_b", self.comparing.model.source)
         settings.flush()
 
     # Events
@@ -247,9 +263,11 @@ class MainWindow(QMainWindow):
         """Remember, stop the threads, go."""
         self._save_options()
         self.hide()
-        for part in (self.exports, self.tools):
+        parts = (self.exports, self.tools, self.comparing)
+        for part in parts:
             part.ask_to_stop()
-        self.stopped_in_time = all([self.session.stop(), self.exports.stop(), self.tools.stop()])
+        ended = [self.session.stop(), *(part.stop() for part in parts)]
+        self.stopped_in_time = all(ended)
         super().closeEvent(event)
 
 

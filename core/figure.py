@@ -30,8 +30,10 @@ VERDICT_COLOURS: Final = {"plausible": "#2f9e63", "doubtful": "#d99a16", "implau
 UNSURE: Final = 0.25
 """Joints of less confidence are drawn hollow and their bones dashed."""
 
-_INK, _QUIET, _LINE, _PAPER = "#20242c", "#69707d", "#dfe3e9", "#ffffff"
-_FONT: Final = ("DejaVu Sans", "sans-serif")
+INK, QUIET, LINE, _PAPER = "#20242c", "#69707d", "#dfe3e9", "#ffffff"
+FONT: Final = ("DejaVu Sans", "sans-serif")
+# Names are text, never formulas: a dollar sign must stay one.
+PLAIN: Final[dict[str, Any]] = {"family": FONT, "parse_math": False}
 _LARGEST_PX = 1200
 _DPI: Final = 125
 FORMATS: Final = ("png", "svg", "pdf")
@@ -49,10 +51,19 @@ def write_figure(path: str | Path, image: NDArray[np.uint8], pose: Pose, title: 
     Raises:
         UserError: the suffix is none of them, or it cannot be written.
     """
+    return save(path, draw(image, pose, title), pose, printable(title))
+
+
+def save(path: str | Path, figure: Figure, pose: Pose, title: str) -> Path:
+    """Write a drawn figure in the format of the file's suffix.
+
+    Raises:
+        UserError: the suffix is none of ``FORMATS``, or it cannot be written.
+    """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UserError(f"{Path(path).name} is no figure", f"end its name in .{', .'.join(FORMATS)}")
-    return write_atomically(path, render(draw(image, pose, title), kind, pose, printable(title)))
+    return write_atomically(path, render(figure, kind, pose, title))
 
 
 def render(figure: Figure, kind: str, pose: Pose, title: str) -> bytes:
@@ -74,49 +85,59 @@ def render(figure: Figure, kind: str, pose: Pose, title: str) -> bytes:
 
 def draw(image: NDArray[np.uint8], pose: Pose, title: str) -> Figure:
     """Draw the figure without touching pyplot's global state."""
+    figure = blank(title)
+    width, height = pose.picture_size_px
+    located = {"given": "box given", "search": "person searched for", "track": "person tracked"}[pose.located_by]
+    facts = f"{width} × {height} px   ·   {located}   ·   mean confidence {pose.mean_confidence:.2f}"
+    figure.text(0.02, 0.918, facts, size=10, color=QUIET, va="center", **PLAIN)
+
+    photo(figure.add_axes((0.02, 0.10, 0.35, 0.79)), image, pose, region(pose))
+    two_sides(figure, pose, (0.405, 0.385, 0.285, 0.475))
+    side_legend(figure, 0.405)
+    _confidence(figure.add_axes((0.405, 0.175, 0.285, 0.125)), pose)
+    _table(figure.add_axes((0.715, 0.10, 0.27, 0.79)), pose)
+
+    foot(figure, pose.geometry.sentence(), f"{pose.checkpoint_name}   sha256 {pose.checkpoint_sha256[:12]}")
+    return figure
+
+
+def blank(title: str) -> Figure:
+    """Return a page with a title and nothing else."""
     figure = Figure(figsize=(14.0, 7.84), facecolor=_PAPER)
     FigureCanvasAgg(figure)
     shown = printable(title)
     shown = shown if len(shown) <= 60 else shown[:28] + " … " + shown[-28:]
-    # Names are text, never formulas: a dollar sign must stay one.
-    plain: dict[str, Any] = {"family": _FONT, "parse_math": False}
-    figure.text(0.02, 0.955, shown, size=16, weight="bold", color=_INK, va="center", **plain)
-    width, height = pose.picture_size_px
-    located = {"given": "box given", "search": "person searched for", "track": "person tracked"}[pose.located_by]
-    facts = f"{width} × {height} px   ·   {located}   ·   mean confidence {pose.mean_confidence:.2f}"
-    figure.text(0.02, 0.918, facts, size=10, color=_QUIET, va="center", **plain)
-
-    _photo(figure.add_axes((0.02, 0.10, 0.35, 0.79)), image, pose)
-    _two_sides(figure, pose, (0.405, 0.385, 0.285, 0.475))
-    for x, side in ((0.405, "right"), (0.468, "left"), (0.522, "centre")):
-        figure.text(x, 0.935, "●", size=12, color=SIDE_COLOURS[side], va="center", **plain)
-        figure.text(x + 0.013, 0.935, side, size=9, color=_QUIET, va="center", **plain)
-    _confidence(figure.add_axes((0.405, 0.175, 0.285, 0.125)), pose)
-    _table(figure.add_axes((0.715, 0.10, 0.27, 0.79)), pose)
-
-    figure.add_artist(_rule(figure, 0.07))
-    sentence = pose.geometry.sentence()
-    figure.text(0.02, 0.038, sentence, size=12, weight="bold", color=_INK, va="center", **plain)
-    source = f"{pose.checkpoint_name}   sha256 {pose.checkpoint_sha256[:12]}"
-    figure.text(0.985, 0.038, source, size=9, color=_QUIET, va="center", ha="right", **plain)
+    figure.text(0.02, 0.955, shown, size=16, weight="bold", color=INK, va="center", **PLAIN)
     return figure
 
 
-def _rule(figure: Figure, y: float) -> Line2D:
-    return Line2D((0.02, 0.985), (y, y), transform=figure.transFigure, color=_LINE, linewidth=1)
+def side_legend(figure: Figure, left: float) -> None:
+    """Say which colour is which side of the body, from so far right on."""
+    for x, side in ((left, "right"), (left + 0.063, "left"), (left + 0.117, "centre")):
+        figure.text(x, 0.935, "●", size=12, color=SIDE_COLOURS[side], va="center", **PLAIN)
+        figure.text(x + 0.013, 0.935, side, size=9, color=QUIET, va="center", **PLAIN)
 
 
-def _bare(axes: Axes) -> None:
+def foot(figure: Figure, sentence: str, source: str) -> None:
+    """Put one plain sentence and what made the figure under a line at its foot."""
+    rule = Line2D((0.02, 0.985), (0.07, 0.07), transform=figure.transFigure, color=LINE, linewidth=1)
+    figure.add_artist(rule)
+    figure.text(0.02, 0.038, sentence, size=12, weight="bold", color=INK, va="center", **PLAIN)
+    figure.text(0.985, 0.038, source, size=9, color=QUIET, va="center", ha="right", **PLAIN)
+
+
+def bare(axes: Axes) -> None:
+    """Take ticks and frame away."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
-def _photo(axes: Axes, image: NDArray[np.uint8], pose: Pose) -> None:
-    """Draw the part of the picture around the person, with the 2D skeleton."""
-    _bare(axes)
-    left, top, right, bottom = region(pose)
+def photo(axes: Axes, image: NDArray[np.uint8], pose: Pose, part_px: tuple[int, int, int, int]) -> None:
+    """Draw a part of the picture, (left, top, right, bottom), with the 2D skeleton."""
+    bare(axes)
+    left, top, right, bottom = part_px
     part = image[top:bottom, left:right]
     factor = _LARGEST_PX / max(part.shape[:2])
     if factor < 1.0:
@@ -155,18 +176,20 @@ def region(pose: Pose) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _two_sides(figure: Figure, pose: Pose, area: tuple[float, float, float, float]) -> None:
+def two_sides(figure: Figure, pose: Pose, area: tuple[float, float, float, float], *others: Pose) -> None:
     """Draw the 3D skeleton from the front and from the side at one scale, nothing cut off.
 
     Args:
         figure: where.
         pose: the pose.
         area: (left, bottom, width, height) for both in figure fractions.
+        others: poses that are drawn elsewhere at the same scale.
     """
     left, bottom, width, height = area
     gap = 0.016
     width_in, height_in = figure.get_size_inches()
-    low, high = pose.joints_mm.min(axis=0), pose.joints_mm.max(axis=0)
+    joints_mm = np.vstack([each.joints_mm for each in (pose, *others)])
+    low, high = joints_mm.min(axis=0), joints_mm.max(axis=0)
     # A lying or reaching body needs width, a standing one height: the two views share the room by need.
     span = np.maximum((high - low) * 1.12 + 120.0, 800.0)
     mm_per_inch = max(span[1] / (height * height_in), (span[0] + span[2]) / ((width - gap) * width_in))
@@ -189,15 +212,15 @@ def _skeleton(axes: Axes, pose: Pose, across: int, name: str) -> None:
     axes.set_facecolor("#f7f8fa")
     axes.grid(color="#e3e7ec", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=7, labelcolor=_QUIET, pad=2)
+    axes.tick_params(length=0, labelsize=7, labelcolor=QUIET, pad=2)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(500.0))
     for spine in axes.spines.values():
-        spine.set_color(_LINE)
-    axes.set_title(name, size=9.5, color=_INK, loc="left", pad=5, family=_FONT)
-    axes.set_xlabel("x mm" if across == 0 else "z mm, away from the camera →", size=7.5, color=_QUIET, labelpad=2)
+        spine.set_color(LINE)
+    axes.set_title(name, size=9.5, color=INK, loc="left", pad=5, family=FONT)
+    axes.set_xlabel("x mm" if across == 0 else "z mm, away from the camera →", size=7.5, color=QUIET, labelpad=2)
     if across == 0:
-        axes.set_ylabel("y mm, down", size=7.5, color=_QUIET, labelpad=1)
+        axes.set_ylabel("y mm, down", size=7.5, color=QUIET, labelpad=1)
     else:
         axes.tick_params(labelleft=False)
     far, near = float(depth.max()), float(depth.min())
@@ -226,17 +249,17 @@ def _confidence(axes: Axes, pose: Pose) -> None:
     for bar, value in zip(bars, pose.confidence, strict=True):
         if value < UNSURE:
             bar.set(facecolor="white", edgecolor=bar.get_facecolor(), linewidth=1.2)
-    axes.axhline(UNSURE, color=_QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
+    axes.axhline(UNSURE, color=QUIET, linewidth=0.8, linestyle=(0, (3, 3)))
     axes.set_ylim(0, 1)
     axes.set_xlim(-0.6, skeleton.JOINT_COUNT - 0.4)
     axes.set_yticks([0, 0.5, 1])
     axes.set_xticks(places, names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.tick_params(length=0, labelsize=7.5, labelcolor=_QUIET, pad=2)
-    axes.set_title(f"confidence of each joint (hollow: under {UNSURE}, a guess)", size=10, color=_INK, loc="left",
-                   pad=5, family=_FONT)  # fmt: skip
+    axes.tick_params(length=0, labelsize=7.5, labelcolor=QUIET, pad=2)
+    axes.set_title(f"confidence of each joint (hollow: under {UNSURE}, a guess)", size=10, color=INK, loc="left",
+                   pad=5, family=FONT)  # fmt: skip
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
-        spine.set_color(_LINE)
+        spine.set_color(LINE)
 
 
 _COLUMNS: Final = (
@@ -247,24 +270,24 @@ _COLUMNS: Final = (
 
 def _table(axes: Axes, pose: Pose) -> None:
     """Draw the bone table with the verdict's colour behind each verdict."""
-    _bare(axes)
+    bare(axes)
     axes.set_xlim(0, 1)
     rows = skeleton.BONE_COUNT + 3.6
     axes.set_ylim(rows, 0)
-    text: dict[str, Any] = {"va": "center", "family": _FONT}
+    text: dict[str, Any] = {"va": "center", "family": FONT}
     for title, x, align in _COLUMNS:
-        axes.text(x, 0.6, title, size=7.5, color=_QUIET, ha=align, linespacing=1.15, **text)
+        axes.text(x, 0.6, title, size=7.5, color=QUIET, ha=align, linespacing=1.15, **text)
     for row, bone in enumerate(pose.geometry.bones):
         y = row + 1.9
-        axes.axhline(y - 0.5, color=_LINE, linewidth=0.8)
+        axes.axhline(y - 0.5, color=LINE, linewidth=0.8)
         colour = VERDICT_COLOURS[bone.verdict]
         side = skeleton.BONES[row].side
         axes.plot(0.012, y, marker="o", markersize=6, color=SIDE_COLOURS[side], clip_on=False)
-        axes.text(0.035, y, skeleton.plain_name(bone.name), size=9, color=_INK, ha="left", **text)
+        axes.text(0.035, y, skeleton.plain_name(bone.name), size=9, color=INK, ha="left", **text)
         both = "–" if bone.left_right_percent is None else f"{bone.left_right_percent:+.0f}"
         values = (f"{bone.length_mm:.0f}", f"{bone.ratio:.2f}", f"{bone.deviation_percent:+.0f}", both)
         for (_title, x, align), value in zip(_COLUMNS[1:5], values, strict=True):
-            axes.text(x, y, value, size=9, color=_INK, ha=align, **text)
+            axes.text(x, y, value, size=9, color=INK, ha=align, **text)
         pill = FancyBboxPatch(
             (0.815, y - 0.33), 0.185, 0.66, boxstyle="round,pad=0,rounding_size=0.02", mutation_aspect=18,
             facecolor=colour, edgecolor="none",
@@ -272,8 +295,8 @@ def _table(axes: Axes, pose: Pose) -> None:
         axes.add_patch(pill)
         axes.text(0.9075, y, bone.verdict, size=7.2, color="white", weight="bold", ha="center", **text)
     y = skeleton.BONE_COUNT + 1.9
-    axes.axhline(y - 0.5, color=_LINE, linewidth=0.8)
+    axes.axhline(y - 0.5, color=LINE, linewidth=0.8)
     report = pose.geometry
     groups = "   ".join(f"{name} {report.groups[name]:.4f}" for name in skeleton.GROUP_NAMES)
-    axes.text(0.0, y + 0.15, f"geometry loss {report.loss:.4f}", size=9, weight="bold", color=_INK, ha="left", **text)
-    axes.text(0.0, y + 0.95, groups, size=8, color=_QUIET, ha="left", **text)
+    axes.text(0.0, y + 0.15, f"geometry loss {report.loss:.4f}", size=9, weight="bold", color=INK, ha="left", **text)
+    axes.text(0.0, y + 0.95, groups, size=8, color=QUIET, ha="left", **text)

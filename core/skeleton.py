@@ -105,6 +105,24 @@ LIMBS: Final[dict[str, tuple[int, int]]] = {
 """The four limbs whose left-right difference the poster reports: (right, left) bone indices."""
 
 
+def _parent_bones() -> tuple[int | None, ...]:
+    """Walk from the pelvis outwards: a joint's parent bone is the one it was reached by."""
+    parents: dict[int, int] = {}
+    reached = [ROOT]
+    for joint in reached:
+        for index, bone in enumerate(BONES):
+            if joint in bone.joints and index != parents.get(joint):
+                far = bone.joints[1] if bone.joints[0] == joint else bone.joints[0]
+                parents[far] = index
+                reached.append(far)
+    return tuple(parents.get(joint) for joint in range(JOINT_COUNT))
+
+
+PARENT_BONE: Final[tuple[int | None, ...]] = _parent_bones()
+"""Per joint the bone that joins it to the body on the way to the pelvis: the forearm for the wrist. None for the
+pelvis, and for the thorax, which is no end of a bone."""
+
+
 def joint_side(joint: int) -> Side:
     """Return the side of the body a joint is on."""
     name = JOINT_NAMES[joint]

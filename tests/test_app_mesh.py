@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from app_fakes import STANDING_MM
+from poses import STANDING_MM
 
 from app.views import mesh3d
 from app.views.axis_gizmo import apart, screen_axes

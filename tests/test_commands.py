@@ -180,7 +180,7 @@ def test_in_a_video_the_tracked_box_does_not_collapse_onto_joints_that_fell_toge
     args: Any = SimpleNamespace(box=None, height_mm=None)
     watched: Any = Watched()
     job = command.Job(args, watched, pose, {}, tables=False)
-    assert len(list(command._poses(job, Path("walk.mp4")))) == 2
+    assert len(list(command.poses(job, Path("walk.mp4")))) == 2
     assert given[0] is None and given[1][2] >= 100.0
 
 
@@ -394,7 +394,8 @@ def test_the_wheel_holds_the_program_its_resources_and_its_command(tmp_path: Pat
         names = set(wheel.namelist())
         entry = wheel.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
     assert {"main.py", "app/window.py", "core/skeleton.py", "train/command.py"} <= names
-    assert {"resources/poses.schema.json", "resources/system-libraries.txt"} <= names
+    files = ("poses.schema.json", "comparison.schema.json", "system-libraries.txt")
+    assert {f"resources/{name}" for name in files} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
     assert "bonesight = main:console" in entry
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
@@ -13,8 +15,13 @@ from app.naming import JOINT_ORDER, tiny_joint_name
 from app.state import AppState, HeatmapMode
 from app.theme import ThemeWatcher
 from app.views.joint_tip import joint_tip
+from core import skeleton
+from core.pose import Pose
 
 _THUMB = 64
+_NARROWEST_NAMED = 24.0
+"""Under maps narrower than this there is no room for their names."""
+_NARROWEST = 210
 _GAP = 4
 _TEXT_HEIGHT = 30
 _FAINTEST_TOP = 0.15
@@ -48,6 +55,8 @@ class HeatmapStrip(QWidget):
         super().__init__()
         self._state = state
         self._themes = themes
+        self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
+        """Whose maps are shown: a comparison puts another model's in their place."""
         self._table = heat_table()
         self._crop: QImage | None = None
         self._maps: list[QImage] = []
@@ -56,7 +65,7 @@ class HeatmapStrip(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        state.pose_changed.connect(self._rebuild)
+        state.pose_changed.connect(self.rebuild)
         state.display_changed.connect(self.update)
         themes.changed.connect(self.update)
 
@@ -66,7 +75,7 @@ class HeatmapStrip(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Allow narrow panels."""
-        return QSize(320, self.heightForWidth(320))
+        return QSize(_NARROWEST, self.heightForWidth(_NARROWEST))
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         """One row of squares and two lines of text."""
@@ -97,9 +106,9 @@ class HeatmapStrip(QWidget):
     def event(self, event: QEvent) -> bool:
         """Tell about the joint under the pointer."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            joint = self.joint_at(event.pos().x())
-            if joint is not None and self._state.pose is not None:
-                QToolTip.showText(event.globalPos(), joint_tip(self._state.pose, joint), self)
+            joint, pose = self.joint_at(event.pos().x()), self.shown_pose()
+            if joint is not None and pose is not None:
+                QToolTip.showText(event.globalPos(), joint_tip(pose, joint), self)
             return True
         return super().event(event)
 
@@ -122,7 +131,7 @@ class HeatmapStrip(QWidget):
         """Draw the strip."""
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        theme, display, pose = self._themes.theme, self._state.display, self._state.pose
+        theme, display, pose = self._themes.theme, self._state.display, self.shown_pose()
         font = QFont(self.font())
         font.setPixelSize(max(9, min(11, int(self._side(self.width()) / 4))))
         painter.setFont(font)
@@ -138,6 +147,8 @@ class HeatmapStrip(QWidget):
             pen = QPen(QColor(theme.accent), 2.4) if chosen else QPen(QColor(theme.border), 1.0)
             painter.setPen(pen)
             painter.drawRect(cell)
+            if cell.width() < _NARROWEST_NAMED:
+                continue
             text = QRectF(cell.left() - _GAP, cell.bottom() + 3, cell.width() + 2 * _GAP, _TEXT_HEIGHT / 2)
             colour = QColor(*JOINT_COLOURS[joint])
             painter.setPen(colour if theme.dark else colour.darker(165))
@@ -146,15 +157,30 @@ class HeatmapStrip(QWidget):
                 painter.setPen(QColor(theme.muted))
                 text.translate(0, _TEXT_HEIGHT / 2 - 1)
                 painter.drawText(text, Qt.AlignmentFlag.AlignCenter, f"{100 * pose.confidence[joint]:.0f} %")
+        if self.cell(0).width() < _NARROWEST_NAMED:
+            self._name_chosen(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme.accent), 1.0, Qt.PenStyle.DotLine))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
-    def _side(self, width: int) -> float:
-        return max(16.0, min(float(_THUMB), (width - 16 - 15 * _GAP) / 16))
+    def _name_chosen(self, painter: QPainter) -> None:
+        """Name the chosen joint alone: in a narrow strip the names would run into each other."""
+        pose, display = self.shown_pose(), self._state.display
+        if display.heatmap is not HeatmapMode.JOINT:
+            return
+        sure = "" if pose is None else f"  {100 * pose.confidence[display.joint]:.0f} %"
+        top = self.cell(0).bottom() + 3
+        painter.setPen(QColor(self._themes.theme.muted))
+        name = skeleton.plain_name(skeleton.JOINT_NAMES[display.joint])
+        where = QRectF(0.0, top, float(self.width()), float(_TEXT_HEIGHT))
+        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, f"{name}{sure}")
 
-    def _rebuild(self) -> None:
-        pose, picture = self._state.pose, self._state.picture
+    def _side(self, width: int) -> float:
+        return max(8.0, min(float(_THUMB), (width - 16 - 15 * _GAP) / 16))
+
+    def rebuild(self) -> None:
+        """Make the thumbnails of the pose anew."""
+        pose, picture = self.shown_pose(), self._state.picture
         if pose is None or picture is None:
             self._crop, self._maps = None, []
         else:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPixmap, QTransform
+from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip
 
-from app.colours import NOBODY_CONFIDENCE, TRUTH_COLOUR, ColourMode, bone_colours, heat_table, joint_colours
+from app.colours import NOBODY_CONFIDENCE, TRUTH_COLOUR, ColourMode, joint_colours
 from app.naming import JOINT_ORDER
 from app.sources import Box
 from app.state import AppState, HeatmapMode
 from app.theme import ThemeWatcher
 from app.views.box_tools import BoxItem, PictureViewBox
-from app.views.heat import enlarge
 from app.views.heatmap_strip import HeatmapStrip
 from app.views.joint_tip import joint_tip
 from app.views.panel import EmptyState, Panel, keep_keys
+from app.views.pose_layer import PoseLayer
 from app.views.skeleton_item import SkeletonItem
 from app.views.why import WhyCard
 from core import skeleton
+from core.pose import Pose
 
 _EMPTY_TITLE = "Open a picture of a person"
 _EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
-_FAINTEST_TOP = 0.35
-"""A map whose peak is lower than this is drawn no brighter than that: faint means unsure."""
 
 
 class BoxListener(Protocol):
@@ -56,13 +56,15 @@ class PicturePanel(Panel):
         self.box_view = PictureViewBox()
         self.graphics.setCentralItem(self.box_view)
         self._image = pg.ImageItem(axisOrder="row-major")
-        self._heat = pg.ImageItem(axisOrder="row-major")
-        self._heat.setLookupTable(heat_table())
-        self._heat.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        self.layer = PoseLayer()
+        self.skeleton = self.layer.skeleton
+        self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
+        """The pose that is drawn: a comparison puts another one in its place for a moment."""
+        self.prefix = ""
+        """What stands before the title: which model a comparison shows here."""
         self.truth = SkeletonItem(thin=True)
-        self.skeleton = SkeletonItem()
         self.box = BoxItem()
-        for order, item in enumerate((self._image, self._heat, self.truth, self.box, self.skeleton)):
+        for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
             item.setZValue(order)
             self.box_view.addItem(item, ignoreBounds=item is not self._image)
         self.empty = EmptyState(_EMPTY_TITLE, _EMPTY_TEXT)
@@ -177,8 +179,7 @@ class PicturePanel(Panel):
 
     def _show_pose(self) -> None:
         self._show_box()
-        self._show_skeleton()
-        self._show_heat()
+        self._show_layers()
         self._show_note()
 
     def _show_display(self) -> None:
@@ -189,48 +190,23 @@ class PicturePanel(Panel):
         self.box_view.drawing = display.drawing
         cursor = Qt.CursorShape.CrossCursor if display.drawing else Qt.CursorShape.ArrowCursor
         self.graphics.viewport().setCursor(cursor)
-        self._show_skeleton()
-        self._show_heat()
+        self._show_layers()
         self._show_box()
 
-    def _show_skeleton(self) -> None:
-        pose, picture, display = self._state.pose, self._state.picture, self._state.display
-        self.skeleton.setVisible(display.skeleton)
-        if pose is None:
-            self.skeleton.clear()
-        else:
-            colours = bone_colours(display.colours, pose.geometry)
-            chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
-            joints = joint_colours(display.colours)
-            self.skeleton.show_joints(pose.joints_px, pose.confidence, colours, joints, chosen)
-        self.skeleton.choose_bone(display.bone)
+    def refresh(self) -> None:
+        """Draw the pose anew, with its title."""
+        self._show_layers()
+        self._show_note()
+
+    def _show_layers(self) -> None:
+        picture, display = self._state.picture, self._state.display
+        self.layer.show(self.shown_pose(), display)
         if picture is None or picture.truth is None or not display.ghost:
             self.truth.clear()
             return
         white = (TRUTH_COLOUR,) * skeleton.BONE_COUNT
         sure = np.ones(skeleton.JOINT_COUNT)
         self.truth.show_joints(picture.truth.joints_px, sure, white, joint_colours(ColourMode.VERDICT), None)
-
-    def _show_heat(self) -> None:
-        pose, display = self._state.pose, self._state.display
-        if pose is None or display.heatmap is HeatmapMode.OFF:
-            self._heat.hide()
-            return
-        maps = pose.heatmaps
-        shown = maps.max(axis=0) if display.heatmap is HeatmapMode.ALL else maps[display.joint]
-        top = max(float(shown.max()), _FAINTEST_TOP)
-        shown = enlarge(shown)
-        self._heat.setImage(shown, autoLevels=False, levels=(0.0, top))
-        scale = pose.crop_size / shown.shape[1]
-        matrix = pose.crop_to_picture
-        self._heat.setTransform(
-            QTransform(
-                matrix[0, 0] * scale, matrix[1, 0] * scale, matrix[0, 1] * scale, matrix[1, 1] * scale,
-                matrix[0, 2], matrix[1, 2],
-            )
-        )  # fmt: skip
-        self._heat.setOpacity(display.opacity)
-        self._heat.show()
 
     def _show_box(self) -> None:
         state = self._state
@@ -241,8 +217,8 @@ class PicturePanel(Panel):
             self.box.show_box(box, given=state.box_px is not None)
 
     def _show_note(self) -> None:
-        picture, pose = self._state.picture, self._state.pose
-        self.title.setText("Picture" if picture is None else picture.title)
+        picture, pose = self._state.picture, self.shown_pose()
+        self.title.setText(self.prefix + ("Picture" if picture is None else picture.title))
         if picture is None:
             self.note.setText("")
         elif pose is None:
@@ -254,7 +230,7 @@ class PicturePanel(Panel):
             self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %")
 
     def _mouse_moved(self, position: QPointF) -> None:
-        pose = self._state.pose
+        pose = self.shown_pose()
         joint = None
         if pose is not None and self.skeleton.isVisible():
             joint = self.skeleton.joint_near(self.box_view.mapSceneToView(position))

@@ -130,6 +130,11 @@ class Scene3D:
         """Turn the camera; 0, 0 looks the way the picture's camera did."""
         self.camera.azimuth, self.camera.elevation = azimuth, elevation
 
+    def follow(self, leader: Scene3D) -> None:
+        """Look from where another scene looks, now and whenever either is turned, moved or zoomed."""
+        self.camera.set_state(leader.camera.get_state())
+        self.camera.link(leader.camera)
+
     def fit(self) -> None:
         """Put the whole body in view without turning."""
         body = self._body

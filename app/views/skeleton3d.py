@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from app.state import AppState, HeatmapMode
 from app.theme import ThemeWatcher
 from app.views.panel import EmptyState, Panel
 from core import skeleton
+from core.pose import Pose
 
 PRESETS = (
     ("camera", "Camera", "The way the picture's camera saw the person"),
@@ -52,8 +54,12 @@ def ghost_joints(pose_mm: NDArray[np.float64], truth_mm: NDArray[np.float64]) ->
 class Skeleton3DPanel(Panel):
     """Shows the pose in space."""
 
-    def __init__(self, state: AppState, themes: ThemeWatcher, notifier: Notifier) -> None:
+    def __init__(self, state: AppState, themes: ThemeWatcher, notifier: Notifier, *, leads: bool = True) -> None:
         super().__init__("3D")
+        self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
+        """The pose that is drawn: a comparison puts another one in its place."""
+        self.ghost_pose: Callable[[], Pose | None] = lambda: None
+        """Another model's pose to draw pale beside it, instead of the truth."""
         self._state = state
         self._themes = themes
         self.scene = None
@@ -71,11 +77,13 @@ class Skeleton3DPanel(Panel):
             text = f"the 3D view is off because {self.fault}"
             QTimer.singleShot(0, self, lambda: notifier.warn(text, "install OpenGL drivers (Debian: libgl1 libegl1)"))
             return
-        self._add_presets()
+        self._leads = leads
+        if leads:
+            self._add_presets()
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
-        state.pose_changed.connect(self._refresh)
-        state.display_changed.connect(self._refresh)
+        state.pose_changed.connect(self.refresh)
+        state.display_changed.connect(self.refresh)
         self._retheme()
         self._fitted = False
 
@@ -120,6 +128,11 @@ class Skeleton3DPanel(Panel):
         if self.scene is not None:
             self.scene.fit()
 
+    def put_in_place(self) -> None:
+        """Fill the panel: a native child may be left elsewhere when its window grows while it is first shown."""
+        if self.scene is not None and self.scene.canvas.native.geometry() != self._holder.rect():
+            self.scene.canvas.native.setGeometry(self._holder.rect())
+
     def picture(self) -> QImage | None:
         """Return what the view shows, for export."""
         if self.scene is None:
@@ -144,28 +157,35 @@ class Skeleton3DPanel(Panel):
     def _retheme(self) -> None:
         if self.scene is not None:
             self.scene.set_theme(self._themes.theme)
-            self._refresh()
+            self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Draw the pose and what stands pale beside it."""
         scene = self.scene
         if scene is None:
             return
-        pose, picture, display = self._state.pose, self._state.picture, self._state.display
+        pose, picture, display = self.shown_pose(), self._state.picture, self._state.display
         if pose is None:
             scene.clear()
             self.note.setText("")
             return
         truth = picture.truth if picture is not None and display.ghost else None
-        ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
+        other = self.ghost_pose()
+        if other is not None:
+            # Not scaled: what the two bodies differ in size belongs to the comparison.
+            ghost = other.joints_mm - other.joints_mm[skeleton.ROOT]
+        else:
+            ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
         chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
         colours = bone_colours(display.colours, pose.geometry)
         scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.bone, display.labels)
-        if not self._fitted:
+        if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
         if ghost is None:
             self.note.setText("floor squares 25 cm")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            self.note.setText(f"pale: truth, {error_mm:.0f} mm off per joint")
-            self.note.setToolTip("Mean distance of the 16 joints after scaling the truth to the same size")
+            name, how = ("truth", " after scaling the truth to the same size") if other is None else ("B", "")
+            self.note.setText(f"pale: {name}, {error_mm:.0f} mm off per joint")
+            self.note.setToolTip(f"Mean distance of the 16 joints{how}")

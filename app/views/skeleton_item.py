@@ -30,6 +30,8 @@ class SkeletonItem(pg.GraphicsObject):
         self._chosen: int | None = None
         self._bone: int | None = None
         self._hovered: int | None = None
+        self.span: tuple[float, float] | None = None
+        """From where to where on the picture's x axis it is drawn, picture pixels; None for everywhere."""
 
     def show_joints(
         self, joints_px: NDArray[np.float64], confidence: NDArray[np.float64], bone_colours: tuple[Rgb, ...],
@@ -94,6 +96,9 @@ class SkeletonItem(pg.GraphicsObject):
         transform = painter.worldTransform()
         points = [transform.map(QPointF(float(x), float(y))) for x, y in self._joints]
         painter.save()
+        if self.span is not None:
+            high, low = self.boundingRect().bottom(), self.boundingRect().top()
+            painter.setClipRect(QRectF(self.span[0], low, self.span[1] - self.span[0], high - low))
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for index, bone in enumerate(skeleton.BONES):

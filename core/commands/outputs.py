@@ -1,8 +1,9 @@
-"""What ``predict`` writes: which files were asked for, and each of them written whole, never onto what is read."""
+"""What ``predict`` and ``compare`` write: each file whole, and never onto what is read."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,17 +53,19 @@ def file_key(path: Path) -> FileKey | None:
     return (found.st_dev, found.st_ino)
 
 
-def protect(args: argparse.Namespace, files: Iterable[Path]) -> frozenset[FileKey]:
+def protect(read: Iterable[Path | None], written: Mapping[str, Path | None]) -> frozenset[FileKey]:
     """Return the keys of all files that are read, which nothing may be written onto.
+
+    Args:
+        read: the files.
+        written: the files to be written, by the option that names each.
 
     Raises:
         UserError: an output was named that is read as well, or two outputs are one file.
     """
-    read = [*files, Path(args.checkpoint), *([args.boxes] if args.boxes is not None else [])]
-    keys = frozenset(key for path in read if (key := file_key(path)) is not None)
+    keys = frozenset(key for path in read if path is not None and (key := file_key(path)) is not None)
     words: dict[Path, str] = {}
-    for name in ONE_FILE:
-        path: Path | None = getattr(args, name)
+    for name, path in written.items():
         if path is None:
             continue
         if file_key(path) in keys:
@@ -87,31 +90,99 @@ def in_order(items: Iterable[T], files: Sequence[Path]) -> list[T]:
 
 
 @dataclass
-class Outputs:
-    """The files that were asked for and what became of them.
+class Files:
+    """Files that are written one by one: named without harm to what is read, and counted where they fail.
 
     Attributes:
-        args: of the command.
-        checkpoint: from ``checkpoint.summary``.
-        terms: of the checkpoint's data.
+        args: of the command, with ``figure`` and ``figure_format``.
         protected: keys of files that are read.
         stems: what the files of each input are called after, where several inputs have one name.
-        entries: all poses so far, as exported.
+        ending: files of one input are called ``NAME-ending``.
         unwritten: how many files could not be written.
     """
 
     args: argparse.Namespace
-    checkpoint: Mapping[str, Any]
-    terms: Mapping[str, str]
     protected: frozenset[FileKey] = frozenset()
     stems: Mapping[Path, str] = field(default_factory=dict)
+    ending: str = field(default="pose", kw_only=True)
+    unwritten: int = field(default=0, kw_only=True)
+    _taken: set[Path] = field(default_factory=set, kw_only=True)
+    _figures: list[Path] = field(default_factory=list, kw_only=True)
+    _undrawn: int = field(default=0, kw_only=True)
+
+    def stem(self, source: Path) -> str:
+        """Return what the files of an input are called after."""
+        return self.stems.get(source, source.stem)
+
+    def write(self, name: str, write: Callable[[], Path]) -> None:
+        """Write one file and say where it is, or why not; the others must not suffer."""
+        try:
+            print(f"{name}: {write()}")
+        except UserError as error:
+            self.unwritten += 1
+            print(error, file=sys.stderr)
+
+    def place(self, folder: Path, stem: str, suffix: str) -> Path:
+        """Return a file of this name in a folder that nothing reads and no other output took."""
+        target = folder / f"{stem}-{self.ending}{suffix}"
+        number = 2
+        while target in self._taken or file_key(target) in self.protected:
+            # An input may itself be called NAME-pose.png, or a picture like the frame of a video.
+            target = folder / f"{stem}-{number}-{self.ending}{suffix}"
+            number += 1
+        self._taken.add(target)
+        return target
+
+    def draw(self, frame: Frame, write: Callable[[Path, str], Path]) -> None:
+        """Write one figure; the first that fails says why, for the others fail likewise.
+
+        Args:
+            frame: what it is of.
+            write: writes it to a path under a title.
+        """
+        own = self.stem(frame.source)
+        stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
+        target = self.place(self.args.figure, stem, f".{self.args.figure_format}")
+        try:
+            self._figures.append(write(target, _title(frame)))
+        except UserError as error:
+            self.not_drawn(error)
+        except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
+            # The pose is found and goes into the files; only its figure is missing.
+            told = f"the figure of {frame.source.name} could not be drawn ({shortly(error)})"
+            self.not_drawn(UserError(told, "report this file"))
+
+    def not_drawn(self, error: UserError) -> None:
+        """Count a figure that could not be written."""
+        self.unwritten += 1
+        self._undrawn += 1
+        if self._undrawn == 1:
+            print(error, file=sys.stderr, flush=True)
+
+    def say_figures(self) -> None:
+        """Say where the figures are, and how many there are not."""
+        if self._figures:
+            names = sorted(self._figures)
+            print(f"Figure: {names[0]}" if len(names) == 1 else f"Figures: {len(names)} in {self.args.figure}")
+        if self._undrawn > 1:
+            print(f"{self._undrawn} figures could not be written.", file=sys.stderr)
+
+
+@dataclass
+class Outputs(Files):
+    """The files that ``predict`` was asked for and what became of them.
+
+    Attributes:
+        checkpoint: from ``checkpoint.summary``.
+        terms: of the checkpoint's data.
+        entries: all poses so far, as exported.
+    """
+
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, str] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
-    unwritten: int = 0
-    _taken: set[Path] = field(default_factory=set)
-    _figures: list[Path] = field(default_factory=list)
     _pages: list[Page] = field(default_factory=list)
     _left_out: int = 0
-    _undrawn: int = 0
 
     def one(self, source: Path) -> OneInput:
         """Return the outputs of one input, to be used in a ``with`` block."""
@@ -132,10 +203,6 @@ class Outputs:
             sum(counts) for counts in zip(*(part[3] for part in parts), strict=True)
         )
 
-    def stem(self, source: Path) -> str:
-        """Return what the files of an input are called after."""
-        return self.stems.get(source, source.stem)
-
     def finish(self, failed: list[dict[str, str]]) -> int:
         """Write what holds all inputs; return how many files could not be written, of all that were asked for."""
         from core import export, report
@@ -151,54 +218,8 @@ class Outputs:
         for name, path, write in writers:
             if path is not None:
                 self.write(name, write)
-        if self._figures:
-            names = sorted(self._figures)
-            print(f"Figure: {names[0]}" if len(names) == 1 else f"Figures: {len(names)} in {args.figure}")
-        if self._undrawn > 1:
-            print(f"{self._undrawn} figures could not be written.", file=sys.stderr)
+        self.say_figures()
         return self.unwritten
-
-    def write(self, name: str, write: Callable[[], Path]) -> None:
-        """Write one file and say where it is, or why not; the others must not suffer."""
-        try:
-            print(f"{name}: {write()}")
-        except UserError as error:
-            self.unwritten += 1
-            print(error, file=sys.stderr)
-
-    def place(self, folder: Path, stem: str, suffix: str) -> Path:
-        """Return a file of this name in a folder that nothing reads and no other output took."""
-        target = folder / f"{stem}-pose{suffix}"
-        number = 2
-        while target in self._taken or file_key(target) in self.protected:
-            # An input may itself be called NAME-pose.png, or a picture like the frame of a video.
-            target = folder / f"{stem}-{number}-pose{suffix}"
-            number += 1
-        self._taken.add(target)
-        return target
-
-    def draw(self, frame: Frame, pose: Pose) -> None:
-        """Write one figure; the first that fails says why, for the others fail likewise."""
-        from core import figure
-
-        own = self.stem(frame.source)
-        stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
-        target = self.place(self.args.figure, stem, f".{self.args.figure_format}")
-        try:
-            self._figures.append(figure.write_figure(target, frame.image, pose, _title(frame)))
-        except UserError as error:
-            self.not_drawn(error)
-        except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
-            # The pose is found and goes into the files; only its figure is missing.
-            told = f"the figure of {frame.source.name} could not be drawn ({shortly(error)})"
-            self.not_drawn(UserError(told, "report this file"))
-
-    def not_drawn(self, error: UserError) -> None:
-        """Count a figure that could not be written."""
-        self.unwritten += 1
-        self._undrawn += 1
-        if self._undrawn == 1:
-            print(error, file=sys.stderr, flush=True)
 
     def turn_page(self, frame: Frame, pose: Pose, item: dict[str, Any]) -> None:
         """Keep what the report shows of a pose."""
@@ -239,7 +260,7 @@ class OneInput:
         if second != self._second:
             self._second = second
             if args.figure is not None:
-                outputs.draw(frame, pose)
+                outputs.draw(frame, functools.partial(_draw, frame, pose))
             if args.report is not None:
                 outputs.turn_page(frame, pose, item)
         if self._filming and frame.time_s is not None:
@@ -287,6 +308,12 @@ class OneInput:
 
             target = self._outputs.place(self._args.bvh, self._outputs.stem(self._source), ".bvh")
             self._outputs.write("BVH", lambda: bvh.write(target, self._entries, self._outputs.checkpoint))
+
+
+def _draw(frame: Frame, pose: Pose, target: Path, title: str) -> Path:
+    from core import figure
+
+    return figure.write_figure(target, frame.image, pose, title)
 
 
 def _title(frame: Frame) -> str:

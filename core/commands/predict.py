@@ -6,10 +6,10 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from core.commands import outputs
 from core.errors import UserError
@@ -29,13 +29,20 @@ INTERRUPTED: Final = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures, or video file")
     parser.add_argument(
         "--checkpoint",
         default=DEFAULT_CHECKPOINT,
         metavar="NAME|FILE",
         help="bundled name or file (default: %(default)s)",
     )
+    add_input_arguments(parser)
+    outputs.add_arguments(parser)
+    parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
+
+
+def add_input_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every command that looks at pictures takes: inputs, boxes, device, mirror averaging, height."""
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="picture, folder of pictures, or video file")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--box", type=parse_box, metavar="X,Y,W,H", help="the person's box in pixels of the upright picture"
@@ -44,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--boxes", type=Path, metavar="FILE.json", help='boxes by file name: {"photo.jpg": [x, y, w, h], ...}'
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    outputs.add_arguments(parser)
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
         "--refine", action="store_true", help="bend the skeleton in space towards bones that can be real"
@@ -52,7 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
     )
-    parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
 
 
 def parse_box(text: str) -> Box:
@@ -107,6 +112,14 @@ def read_boxes(path: Path) -> dict[str, Box]:
     return boxes
 
 
+class Asked(Protocol):
+    """What ``poses`` needs to know."""
+
+    args: argparse.Namespace
+    predictor: Predictor
+    boxes: Mapping[str, Box]
+
+
 @dataclass
 class Job:
     """What was asked for and what has come of it so far."""
@@ -127,7 +140,7 @@ class Job:
         if self.args.progress:
             _tell("failed", **item)
         else:
-            print(_line(item["input"], error), file=sys.stderr, flush=True)
+            print(told(item["input"], error), file=sys.stderr, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -140,12 +153,14 @@ def run(args: argparse.Namespace) -> int:
 
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
-    protected = outputs.protect(args, files)
+    protected = outputs.protect(
+        [*files, Path(args.checkpoint), args.boxes], {name: getattr(args, name) for name in outputs.ONE_FILE}
+    )
     loaded = checkpoint.load(args.checkpoint)
-    told, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
+    summary, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
     with sharding.shared() as share:
         predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
-        written = outputs.Outputs(args, told, terms, protected, stems)
+        written = outputs.Outputs(args, protected, stems, summary, terms)
         job = Job(args, predictor, written, boxes, tables=len(files) <= MOST_TABLES)
         if args.progress and share.leads:
             _tell("start", inputs=len(files) + len(unusable))
@@ -154,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
         code = 0
         try:
             for path in share.take(files):
-                _try(job, path)
+                attempt(path, lambda path: _one(job, path), job.fail)
         except KeyboardInterrupt:
             done = len({item["input"] for item in written.entries})
             print(f"Stopped: {done} of {len(share.take(files))} inputs done.", file=sys.stderr)
@@ -187,20 +202,20 @@ def figure_stems(files: Sequence[Path]) -> dict[Path, str]:
     return stems
 
 
-def _try(job: Job, path: Path) -> None:
-    """Predict one input; whatever goes wrong with it must not cost the others."""
+def attempt(path: Path, one: Callable[[Path], None], fail: Callable[[Path, UserError], None]) -> None:
+    """Do one input; whatever goes wrong with it is told and must not cost the others."""
     import torch
 
     try:
-        _one(job, path)
+        one(path)
     except UserError as error:
-        job.fail(path, error)
+        fail(path, error)
     except (MemoryError, torch.OutOfMemoryError):
-        job.fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
+        fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
     except (ArithmeticError, RuntimeError, ValueError) as error:
         # Nothing foresaw this one.
-        told = f"it could not be processed ({outputs.shortly(error)})"
-        job.fail(path, UserError(told, "try another file and report this one"))
+        what = f"it could not be processed ({outputs.shortly(error)})"
+        fail(path, UserError(what, "try another file and report this one"))
 
 
 def _one(job: Job, path: Path) -> None:
@@ -209,7 +224,7 @@ def _one(job: Job, path: Path) -> None:
     from core.commands import tables
 
     with job.outputs.one(path) as one:
-        for frame, pose in _poses(job, path):
+        for frame, pose in poses(job, path):
             item = export.entry(pose, path, frame.index, frame.time_s)
             if job.args.progress:
                 pass
@@ -227,7 +242,7 @@ def _tell(event: str, **facts: object) -> None:
     print(json.dumps({"event": event, **facts}), flush=True)
 
 
-def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
+def poses(job: Asked, path: Path) -> Iterator[tuple[Frame, Pose]]:
     """Yield each frame with its pose; in a video the box follows the joints of the frame before."""
     from core import media
     from core.track import Tracker
@@ -238,7 +253,7 @@ def _poses(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
         yield frame, tracker.pose(frame.image)
 
 
-def _line(source: str, error: UserError) -> str:
+def told(source: str, error: UserError) -> str:
     """One sentence that names the input once."""
     text = str(error)
     return text if source in text or Path(source).name in text else f"{source}: {text}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from core import skeleton
+from core.export_comparison import worst_first
 from core.pose import Pose
 
 
@@ -44,3 +45,80 @@ def pose_table(item: Mapping[str, Any], pose: Pose) -> str:
     groups = ", ".join(f"{name} {value:.4f}" for name, value in item["geometry"]["groups"].items())
     lines += ["", f"  geometry loss {item['geometry']['loss']:.4f} ({groups})", f"  {pose.geometry.sentence()}"]
     return "\n".join(lines)
+
+
+MOST_ROWS: Final = 10
+"""Of a summary's ranking, so many are printed; the JSON has all."""
+
+
+def comparison_heading(item: Mapping[str, Any]) -> str:
+    """Return one line about one entry of ``comparisons``."""
+    frame = "" if item["time_s"] is None else f" frame {item['frame']} ({item['time_s']:.2f} s)"
+    box = ", ".join(f"{value:.0f}" for value in item["box_px"])
+    how = {"given": "given", "search": "found by A", "track": "tracked by A"}[item["located_by"]]
+    mean, a, b = item["mean"], item["a"]["geometry"]["loss"], item["b"]["geometry"]["loss"]
+    return (
+        f"{item['input']}{frame}: box {box} px ({how}), joints {mean['distance_mm']:.0f} mm, "
+        f"{mean['distance_px']:.1f} px, {mean['angle_degrees']:.0f} degrees apart, geometry loss A {a:.4f}, B {b:.4f}"
+    )
+
+
+def comparison_table(item: Mapping[str, Any], sentence: str) -> str:
+    """Return joints, those that differ most first, and bones side by side of one entry of ``comparisons``."""
+    lines = [comparison_heading(item), "", f"  {'joint':16}{'mm':>8}{'px':>8}{'degrees':>9}"]
+    for joint in worst_first(item["joints"]):
+        angle = "" if joint["angle_degrees"] is None else f"{joint['angle_degrees']:.0f}"
+        name = skeleton.plain_name(joint["name"])
+        lines.append(f"  {name:16}{joint['distance_mm']:8.0f}{joint['distance_px']:8.1f}{angle:>9}")
+    lines += ["", f"  {'':16}{'length mm':^24}{'deviation %':^24}{'right-left %':^24}"]
+    lines.append(f"  {'bone':16}" + f"{'A':>8}{'B':>8}{'B-A':>8}" * 3)
+    for bone in item["bones"]:
+        cells = ""
+        for key, shape in (("length_mm", ".0f"), ("deviation_percent", "+.1f"), ("left_right_percent", "+.1f")):
+            values = (bone["a"][key], bone["b"][key])
+            cells += "".join(f"{_number(value, shape):>8}" for value in values)
+            cells += f"{_number(bone['difference'][key], '+' + shape.lstrip('+')):>8}"
+        lines.append(f"  {skeleton.plain_name(bone['name']):16}{cells}")
+    lines += ["", f"  {'geometry loss':16}{'A':>10}{'B':>10}"]
+    a, b = item["a"]["geometry"], item["b"]["geometry"]
+    lines += [f"  {name:16}{a['groups'][name]:10.4f}{b['groups'][name]:10.4f}" for name in a["groups"]]
+    lines += [f"  {'in all':16}{a['loss']:10.4f}{b['loss']:10.4f}", f"  {sentence}"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def summary_table(summary: Mapping[str, Any]) -> str:
+    """Return a comparison's ``summary`` as text: how the bones' faults are spread, and where the two differ most."""
+    mean = summary["mean"]
+    lines = [
+        f"{summary['count']} comparisons: joints {mean['distance_mm']:.0f} mm, {mean['distance_px']:.1f} px, "
+        f"{mean['angle_degrees']:.0f} degrees apart on average",
+        "",
+        f"  {'':38}{'mean':>16}{'median':>16}{'90 % below':>16}",
+        f"  {'':38}" + f"{'A':>8}{'B':>8}" * 3,
+    ]
+    for key, name in (
+        ("deviation_percent", "deviation of the bones, %"),
+        ("left_right_percent", "left-right asymmetry of the limbs, %"),
+    ):
+        spread = summary[key]
+        cells = "".join(f"{spread[side][part]:8.1f}" for part in ("mean", "median", "p90") for side in ("a", "b"))
+        lines.append(f"  {name:38}{cells}")
+    lines.append(f"  {'geometry loss':38}{summary['loss']['a']:8.4f}{summary['loss']['b']:8.4f}")
+    lines += ["", f"  {'where they differ most':40}{'mm':>8}{'px':>8}{'degrees':>9}  most of all"]
+    for row in summary["most_different"][:MOST_ROWS]:
+        name = row["input"] if row["time_s"] is None else f"{row['input']} at {row['time_s']:.2f} s"
+        name = name if len(name) <= 39 else "…" + name[-38:]
+        most = f"{skeleton.plain_name(row['worst_joint'])}, {row['worst_joint_mm']:.0f} mm"
+        lines.append(
+            f"  {name:40}{row['distance_mm']:8.0f}{row['distance_px']:8.1f}{row['angle_degrees']:9.0f}  {most}"
+        )
+    left = len(summary["most_different"]) - MOST_ROWS
+    return "\n".join(lines if left <= 0 else [*lines, f"  and {left} more"])
+
+
+def _number(value: float | None, shape: str) -> str:
+    """Format a number, with no sign on what rounds to zero."""
+    if value is None:
+        return ""
+    text = f"{value:{shape}}"
+    return text if float(text) else text.lstrip("+-")

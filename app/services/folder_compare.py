@@ -1,0 +1,96 @@
+"""Compares two models on many pictures off the GUI thread, one picture at a time, until done or cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.services.backend import Backend, Model
+from app.services.pictures import Reader
+from app.services.worker import Worker
+from core.compare import Comparison, compare
+from core.errors import UserError
+
+
+@dataclass(frozen=True)
+class FolderRequest:
+    """Pictures to compare on.
+
+    Attributes:
+        token: identifies the request; everything said about it carries it.
+        paths: the pictures.
+        sources: bundled names or files of A and B.
+        mirror: whether to average with the mirrored picture.
+    """
+
+    token: int
+    paths: tuple[Path, ...]
+    sources: tuple[str, str]
+    mirror: bool
+
+
+class FolderCompareService(Worker):
+    """The worker with a pair of its own, so that a long comparison holds up neither A nor B."""
+
+    compared = Signal(int, object, object)
+    """token, path, Comparison."""
+    failed = Signal(int, object, object)
+    """token, path, UserError: this picture is left out."""
+    ended = Signal(int, object)
+    """token, None or the UserError that kept it from starting."""
+
+    def __init__(self, backend: Backend, reader: Reader, parent: QObject | None = None) -> None:
+        super().__init__("folder comparison", parent)
+        self._backend = backend
+        self._reader = reader
+        self._wanted: int | None = None
+
+    def compare(self, request: FolderRequest) -> None:
+        """Ask for a comparison; one that is under way ends after the picture in work."""
+        self._wanted = request.token
+        self.post("compare", request)
+
+    def cancel(self) -> None:
+        """Stop after the picture in work."""
+        self._wanted = None
+        self.mailbox.discard("compare")
+
+    def ask_to_stop(self) -> None:
+        """Let the thread end after the picture in work."""
+        self._wanted = None
+        super().ask_to_stop()
+
+    def set_up(self) -> None:
+        """Import torch."""
+        self._backend.prepare()
+
+    def handle(self, _topic: str, request: Any) -> None:
+        """Compare on every picture."""
+        try:
+            a, b = (self._backend.load(source) for source in request.sources)
+        except UserError as error:
+            self.ended.emit(request.token, error)
+            return
+        for path in request.paths:
+            if self._wanted != request.token:
+                break
+            try:
+                self.compared.emit(request.token, path, self._one(a, b, path, request.mirror))
+            except UserError as error:
+                self.failed.emit(request.token, path, error)
+            except Exception as error:  # noqa: BLE001  # one strange picture must not cost the others
+                wrong = UserError(f"{path.name} could not be compared ({type(error).__name__})", "leave it out")
+                self.failed.emit(request.token, path, wrong)
+        self.ended.emit(request.token, None)
+
+    def _one(self, a: Model, b: Model, path: Path, mirror: bool) -> Comparison:
+        rgb = self._reader(path)
+        first = a.predict(rgb, None, mirror)
+        found = compare(first, b.predict(rgb, first.box_px, mirror))
+        if not np.isfinite([found.mean_mm, found.mean_px]).all():
+            raise UserError(f"a network answered {path.name} with numbers that are not finite", "choose another model")
+        return found

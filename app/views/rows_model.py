@@ -1,0 +1,123 @@
+"""A table of ready-made rows for Qt's views: text, what it is sorted by, and what a row stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: what each cell says, what each is sorted by, and what the row stands for (a joint, a bone, a file)."""
+
+    texts: tuple[str, ...]
+    values: tuple[float, ...]
+    key: Any
+
+
+class RowsModel(QAbstractTableModel):
+    """Rows under columns of (title, explanation); the first column is text, the others are numbers."""
+
+    def __init__(self, columns: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._columns = tuple(columns)
+        self.rows: tuple[Row, ...] = ()
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show other rows; the same number of them keeps selection and place."""
+        if rows and [row.key for row in rows] == [row.key for row in self.rows]:
+            self.rows = tuple(rows)
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self._columns) - 1))
+            return
+        self.beginResetModel()
+        self.rows = tuple(rows)
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(self._columns)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
+        """Return a column's title and its explanation."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._columns[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._columns[section][1]
+        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def data(self, index: _Index, role: int = 0) -> Any:
+        """Return what a cell shows."""
+        row, column = self.rows[index.row()], index.column()
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return row.texts[column]
+        if role == SORT_ROLE:
+            return row.values[column]
+        return _alignment(column) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+class RowsTable(QTableView):
+    """A sortable table over a RowsModel, one row to choose."""
+
+    def __init__(self, model: RowsModel, name: str, sort_by: int, *, compact: bool = False) -> None:
+        super().__init__()
+        self.rows = model
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(model)
+        self._proxy.setSortRole(SORT_ROLE)
+        self.setModel(self._proxy)
+        self.setSortingEnabled(True)
+        order = Qt.SortOrder.AscendingOrder if sort_by == 0 else Qt.SortOrder.DescendingOrder
+        self.sortByColumn(sort_by, order)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setAccessibleName(name)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(20)
+        header = self.horizontalHeader()
+        # Compact: the numbers take what they need, and the first column the rest.
+        mode = QHeaderView.ResizeMode.ResizeToContents if compact else QHeaderView.ResizeMode.Stretch
+        header.setSectionResizeMode(mode)
+        if compact:
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+
+    def chosen(self) -> Any:
+        """Return what the chosen row stands for, None without one."""
+        places = self.selectionModel().selectedRows()
+        return self.rows.rows[self._proxy.mapToSource(places[0]).row()].key if places else None
+
+    def choose(self, key: Any) -> None:
+        """Choose the row that stands for something; without one, none."""
+        if self.chosen() == key:
+            return
+        keys = [row.key for row in self.rows.rows]
+        if key in keys:
+            self.selectRow(self._proxy.mapFromSource(self.rows.index(keys.index(key), 0)).row())
+        else:
+            self.clearSelection()
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """Return all cells as they stand on screen, from the top."""
+        rows, columns = self._proxy.rowCount(), self._proxy.columnCount()
+        return [tuple(str(self._proxy.index(row, column).data()) for column in range(columns)) for row in range(rows)]

@@ -1,0 +1,130 @@
+"""``compare INPUT... --a NAME --b NAME``: two checkpoints on the same pictures and boxes."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from core.commands import outputs, predict
+
+if TYPE_CHECKING:
+    from core.compare import Comparison
+    from core.errors import UserError
+    from core.media import Frame
+    from core.pose import Pose
+    from core.predictor import Predictor
+
+SHORT: Final = {"geo": "compact-geo", "no-geo": "compact-no-geo"}
+"""Short names of the bundled pair."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    told = "bundled name, file, or geo or no-geo for the bundled pair (default: %(default)s)"
+    parser.add_argument("--a", default="geo", metavar="NAME|FILE", help=f"{told}; it also finds the person")
+    parser.add_argument("--b", default="no-geo", metavar="NAME|FILE", help=told)
+    predict.add_input_arguments(parser)
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write poses, differences and summary as JSON")
+    parser.add_argument(
+        "--figure", type=Path, metavar="DIR", help="write both side by side per picture (of a video: one a second)"
+    )
+    parser.add_argument("--figure-format", default="png", choices=("png", "svg", "pdf"), help="(default: %(default)s)")
+
+
+@dataclass
+class Job:
+    """What was asked for and what has come of it so far; ``predictor`` is A's, ``second`` B's."""
+
+    args: argparse.Namespace
+    predictor: Predictor
+    second: Predictor
+    files: outputs.Files
+    boxes: Mapping[str, predict.Box]
+    tables: bool
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def fail(self, source: str | Path, error: UserError) -> None:
+        """Name a failed input at once and remember it for the JSON."""
+        from core import export
+
+        item = export.failure(source, error)
+        self.failed.append(item)
+        print(predict.told(item["input"], error), file=sys.stderr, flush=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare; returns the exit code: 0 done, 1 some inputs failed, 130 interrupted."""
+    from core import checkpoint, export_comparison, media
+    from core.commands import tables
+    from core.predictor import Predictor
+
+    boxes = predict.read_boxes(args.boxes) if args.boxes is not None else {}
+    inputs, unusable = media.expand_inputs(args.inputs)
+    names = [_full_name(name) for name in (args.a, args.b)]
+    protected = outputs.protect([*inputs, *map(Path, names), args.boxes], {"json": args.json})
+    a, b = (checkpoint.load(name) for name in names)
+    first, second = (Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine) for loaded in (a, b))
+    files = outputs.Files(args, protected, predict.figure_stems(inputs), ending="compare")
+    job = Job(args, first, second, files, boxes, tables=len(inputs) <= predict.MOST_TABLES)
+    for source, error in unusable:
+        job.fail(source, error)
+    print(f"A: {a.info.name}, B: {b.info.name}; differences are B minus A.\n", flush=True)
+    code = 0
+    try:
+        for path in inputs:
+            predict.attempt(path, functools.partial(_one, job), job.fail)
+    except KeyboardInterrupt:
+        done = len({item["input"] for item in job.entries})
+        print(f"Stopped: {done} of {len(inputs)} inputs done.", file=sys.stderr)
+        code = predict.INTERRUPTED
+    if len(job.comparisons) > 1:
+        print(tables.summary_table(export_comparison.summary(job.comparisons, job.entries)) + "\n", flush=True)
+    if args.json is not None:
+        told = (checkpoint.summary(a.info), checkpoint.summary(b.info))
+        files.write(
+            "JSON", lambda: export_comparison.write_json(args.json, job.entries, job.comparisons, told, job.failed)
+        )
+    files.say_figures()
+    if job.failed:
+        print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
+    return code or (1 if job.failed or files.unwritten else 0)
+
+
+def _full_name(name: str) -> str:
+    return name if Path(name).exists() else SHORT.get(name, name)
+
+
+def _one(job: Job, path: Path) -> None:
+    """Compare on all frames of one input; print and draw as they come."""
+    from core import export_comparison
+    from core.commands import tables
+    from core.compare import compare
+
+    drawn = -1
+    for frame, a in predict.poses(job, path):
+        b = job.second.predict(frame.image, a.box_px, job.args.height_mm)
+        comparison = compare(a, b)
+        item = export_comparison.entry(a, b, comparison, path, frame.index, frame.time_s)
+        job.entries.append(item)
+        job.comparisons.append(comparison)
+        if frame.time_s is None and job.tables:
+            print(tables.comparison_table(item, comparison.sentence()) + "\n", flush=True)
+        else:
+            print(tables.comparison_heading(item), flush=True)
+        second = 0 if frame.time_s is None else int(frame.time_s)
+        if job.args.figure is not None and second != drawn:
+            drawn = second
+            job.files.draw(frame, functools.partial(_draw, frame, (a, b), comparison))
+
+
+def _draw(frame: Frame, poses: tuple[Pose, Pose], comparison: Comparison, target: Path, title: str) -> Path:
+    from core import figure_comparison
+
+    return figure_comparison.write_figure(target, frame.image, poses, comparison, title)
