@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import STANDING_MM, FakeBackend, Opener, make_pose, write_picture
+from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from poses import STANDING_MM
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 from video_clips import number_in, write_clip
