@@ -97,6 +97,15 @@ def test_zoom_and_place_of_the_two_pictures_are_linked_both_ways(open_window: Op
         leader.setRange(QRectF(0, 0, 300, 300), padding=0)
 
 
+def test_the_whole_picture_is_seen_in_both_views_however_narrow(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = comparing_window(open_window, write_picture(tmp_path / "wide.png", 600, 200))
+    other = window._panels["picture_b"].box_view
+    qtbot.waitUntil(lambda: other.viewRect().contains(QRectF(1, 1, 598, 198)))
+    assert window.picture.box_view.viewRect().contains(QRectF(1, 1, 598, 198))
+
+
 def test_arrows_lead_from_a_to_b_where_they_differ_and_can_be_switched_off(
     open_window: Opener, qtbot: QtBot, photo: Path
 ) -> None:

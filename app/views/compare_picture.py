@@ -248,12 +248,26 @@ class PictureCompare(QObject):
             self._stands = (comparing.on, comparing.display.layout)
             # From when the new panels are made on: making the first 3D view takes a while.
             QTimer.singleShot(0, self._settling, self._settling.start)
-            self._panel.fit()
+            self._fit()
+
+    def _fit(self) -> None:
+        """Show the whole picture in both views, which share one scale: that of the smaller one."""
+        self._panel.fit()
+        picture, view, other = self._state.picture, self._panel.box_view, self._other.box_view
+        if picture is None or not self._other.isVisible() or min(view.width(), other.width(), other.height()) <= 0:
+            return
+        shown = view.viewRect()
+        needed = 1.04 * max(picture.size_px[0] / other.width(), picture.size_px[1] / other.height())
+        factor = needed / (shown.width() / view.width())
+        if factor > 1.0:
+            wanted = QRectF(0, 0, shown.width() * factor, shown.height() * factor)
+            wanted.moveCenter(shown.center())
+            view.setRange(wanted, padding=0)
 
     def _resized(self, *_view: object) -> None:
         """Keep the link; while the panels find their new places, keep the whole picture in view too."""
         if self._settling.isActive():
-            self._panel.fit()
+            self._fit()
         self._link(self._panel.box_view, self._other.box_view)
 
     def _line_moved(self) -> None:
