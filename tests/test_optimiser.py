@@ -12,6 +12,7 @@ from torch import nn
 
 from core import checkpoint
 from core.errors import UserError
+from train import card
 from train.muon import ADAM_RMS, Muon, orthogonalised
 
 
@@ -75,6 +76,15 @@ def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_netwo
     bundled = checkpoint.load("compact-geo").network.state_dict()
     assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.model.state_dict().items())
     assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.averaged_model().state_dict().items())
+    run.save_state(tmp_path / "state.pt")
+    resumed = trainer(tmp_path, tiny_config())
+    resumed.restore(tmp_path / "state.pt")
+    info = checkpoint.describe(resumed.save_checkpoint())
+    before = info.metadata["training"]["begun_from"]
+    assert before["weights_sha256"] == checkpoint.describe("compact-geo").metadata["weights_sha256"]
+    told = card.render(info)
+    assert f"an earlier `compact-geo` (weights sha256 `{before['weights_sha256']}`)" in told
+    assert f"{before['training']['samples']} samples" in told
     gaussian = tiny_config()
     gaussian = dataclasses.replace(gaussian, network=dataclasses.replace(gaussian.network, maps="gaussian"))
     with pytest.raises(UserError, match="another network"):

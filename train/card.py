@@ -72,7 +72,8 @@ def render(info: checkpoint.CheckpointInfo) -> str:
         "",
     ]
     for name, used in metadata["data"].items():
-        lines.append(f"- **{name}**: {used['pictures']} pictures, {used['labels']} labels. {metadata['terms'][name]}")
+        labels = f"{used['labels']} labels" if used["labels"] in ("2D", "3D") else used["labels"]
+        lines.append(f"- **{name}**: {used['pictures']} pictures, {labels}. {metadata['terms'][name]}")
     lines += [
         "",
         "The weights may be used and passed on under these terms; none of the photos is part of this program.",
@@ -94,6 +95,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
             f"| {stage['name']} | {stage['iterations']} | {rate} | {100 * stage['depth_fraction']:.0f} % "
             f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
         )
+    lines += _lineage(training.get("begun_from"))
     if config["run"].get("notes"):
         lines += ["", config["run"]["notes"]]
     lines += ["", "## Measured", ""]
@@ -111,6 +113,22 @@ def render(info: checkpoint.CheckpointInfo) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _lineage(begun_from: dict[str, Any] | None) -> list[str]:
+    """Return what to say of the runs before this one, the latest first."""
+    lines = []
+    while begun_from is not None:
+        before, seen = begun_from["training"], begun_from["data"]
+        data = ", ".join(f"{name} ({used['pictures']} pictures)" for name, used in seen.items())
+        lines += [
+            "",
+            f"It began with the weights of an earlier `{begun_from['name']}` (weights sha256 "
+            f"`{begun_from['weights_sha256']}`): {before['samples']} samples and {before['minutes']:.0f} minutes on "
+            f"{before['device']} more, on {data}.",
+        ]
+        begun_from = before.get("begun_from")
+    return lines
 
 
 def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:

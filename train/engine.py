@@ -88,6 +88,7 @@ class Trainer:
         self.optimiser = _optimiser(config, self.model)
         self._forward = self.model.__call__
         self._best_pck = -math.inf
+        self._begun_from: dict[str, Any] | None = None
         self._minutes = 0.0
         self._interrupted = False
 
@@ -110,6 +111,7 @@ class Trainer:
             self.step = int(state["step"])
             self._minutes = float(state["minutes"])
             self._best_pck = float(state.get("best_pck", -math.inf))
+            self._begun_from = state.get("begun_from")
         except Exception as error:
             # Another network's state raises what torch pleases.
             raise states.damaged(path) from error
@@ -139,7 +141,8 @@ class Trainer:
         Raises:
             UserError: there is none, or it is of another network.
         """
-        given = checkpoint.load(name_or_path).network
+        loaded = checkpoint.load(name_or_path)
+        given, told = loaded.network, loaded.info.metadata
         if given.config != self.model.config:
             raise UserError(
                 f"{name_or_path} holds another network than the one configured ({given.config.preset})",
@@ -147,6 +150,9 @@ class Trainer:
             )
         self.model.load_state_dict(given.state_dict())
         self.average = Averaged(self.model, self.config.optimiser.average_decay)
+        # What a model has seen does not begin with its last run.
+        self._begun_from = {"name": loaded.info.name, "weights_sha256": told.get("weights_sha256")}
+        self._begun_from |= {"training": told.get("training") or {}, "data": told.get("data") or {}}
 
     def save_state(self, path: Path) -> None:
         """Write everything needed to go on exactly here, atomically."""
@@ -157,6 +163,7 @@ class Trainer:
                     "step": self.step,
                     "minutes": self._minutes,
                     "best_pck": self._best_pck,
+                    "begun_from": self._begun_from,
                     "model": self.model.state_dict(),
                     "average": self.average.state,
                     "optimiser": self.optimiser.state_dict(),
@@ -175,13 +182,15 @@ class Trainer:
         if not self.group.leads:
             return path
         _, stage, _ = self.config.stage_at(max(self.step - 1, 0))
-        training = {
+        training: dict[str, Any] = {
             "stages": [part.name for part in self.config.stage],
             "steps": self.step,
             "samples": self.step * self.config.optimiser.batch,
             "minutes": round(self._minutes, 1),
             "device": self.device,
         }
+        if self._begun_from is not None:
+            training["begun_from"] = self._begun_from
         record = {**self._record, "training": training, "config": self.config.to_publish()}
         checkpoint.save(path, self.averaged_model(), geometry_loss=stage.weights.geometry > 0, record=record)
         return path

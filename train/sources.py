@@ -21,6 +21,7 @@ RENDERED_TERMS: Final = (
     "in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from NSF "
     "EIA-0196217."
 )
+EMPTY_TERMS: Final = "Photos without people, of whoever trained it; none is part of this program."
 WATCHED_EVERY: Final = 200
 """While training, one frame in so many of Human3.6M's test subjects is looked at (method, "Datasets")."""
 
@@ -98,12 +99,12 @@ def record(config: Config, sources: Sources) -> dict[str, Any]:
         bone_sum = float(np.mean(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
     if sources.empty is not None:
         used["empty"] = {"pictures": len(sources.empty), "labels": "nobody in them"}
-    terms = {name: RENDERED_TERMS if name == "rendered" else _terms(name) for name in used if name != "empty"}
-    return {"data": used, "terms": terms, "bone_sum_mm": bone_sum}
+    return {"data": used, "terms": {name: _terms(name) for name in used}, "bone_sum_mm": bone_sum}
 
 
 def _terms(name: str) -> str:
-    return f"{SETS[name].title}: {SETS[name].terms}."
+    own = {"rendered": RENDERED_TERMS, "empty": EMPTY_TERMS}
+    return own[name] if name in own else f"{SETS[name].title}: {SETS[name].terms}."
 
 
 def _find(kind: Kind, folder: Path) -> None:
