@@ -4,7 +4,7 @@ Each frame is cut around the joints of the frame before (``locate.next_box``): o
 keep this steady:
 
 * *Found and lost have different limits* (hysteresis). A search must be surer to begin a track than a track must be to
-  go on, and one that is unsure is held for a moment before it counts as lost, so that one blurred frame changes nothing.
+  go on, and one that is unsure is held for a moment before it counts as lost: one blurred frame changes nothing.
 * *A person moves only so fast* (gating). Joints that jump farther than a body can, as when the crop slips onto a
   neighbour, are not believed: the place is held, and only if nobody is found there again the track ends.
 * *Another person is another track.* A track has a number and its own memory of the person's bones; a new number means
@@ -52,6 +52,9 @@ GROWTH: Final = 2.0
 """Factor that a person's box may change by while out of sight."""
 MEMORY_FRAMES: Final = 150
 FEWEST_FRAMES: Final = 5
+SPACE_BETA: Final = 5.0
+"""The filter's Hz of cutoff for each metre a second in space. Less than in the picture, where people walk: here their
+own pelvis stands still, and the depths jitter most."""
 
 
 class Seen(Enum):
@@ -123,7 +126,7 @@ class PoseSmoother:
 
     def __init__(self) -> None:
         self._px = OneEuro()
-        self._mm = OneEuro()
+        self._mm = OneEuro(beta=SPACE_BETA)
 
     def __call__(self, pose: Pose, time_s: float) -> Pose:
         """Return the pose with smoothed joints and the geometry of these."""

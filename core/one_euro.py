@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 MIN_CUTOFF_HZ: Final = 1.0
-BETA: Final = 1.5
-"""Hz of cutoff for each body length (or metre) a second."""
+BETA: Final = 20.0
+"""Hz of cutoff for each unit of speed: for joints in a picture, a unit is the side of the person's box a second."""
 SPEED_CUTOFF_HZ: Final = 1.0
 LONGEST_GAP_S: Final = 1.0
 """After a longer silence the next sample starts the filter anew: what was before says nothing about it."""
