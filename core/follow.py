@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -31,15 +30,11 @@ from core.crop import Box
 from core.media import Picture
 from core.one_euro import OneEuro
 from core.pose import Pose
+from core.track import LOST_CONFIDENCE, Look
 
 FloatArray = NDArray[np.float64]
-Look = Callable[[Picture, Box | None], Pose]
-"""Finds the pose in an (h, w, 3) RGB picture and a box, None to search the picture: ``Predictor.predict``."""
-
 FOUND_CONFIDENCE: Final = 0.35
 """Mean confidence from which what a search found is a person."""
-LOST_CONFIDENCE: Final = 0.2
-"""Mean confidence under which a tracked frame is not believed."""
 HOLD_S: Final = 0.5
 """How long a person who is not seen is waited for."""
 SEARCH_EVERY_S: Final = 0.25

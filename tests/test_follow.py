@@ -11,9 +11,10 @@ from loopback import Person
 
 from core import checkpoint, geometry, locate, skeleton
 from core.crop import Box, box_around
-from core.follow import HOLD_S, LOST_CONFIDENCE, SEARCH_EVERY_S, BoneMemory, Follower, PoseSmoother, Seen, Sight
+from core.follow import HOLD_S, SEARCH_EVERY_S, BoneMemory, Follower, PoseSmoother, Seen, Sight
 from core.pose import Pose
 from core.predictor import Predictor
+from core.track import LOST_CONFIDENCE
 
 RATE = 20.0
 IMAGE = np.zeros((480, 640, 3), np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import signal
@@ -19,6 +21,7 @@ from conftest import ROOT, gradient
 from loopback import Person, camera
 
 import main
+from core.commands import lines
 
 SCHEMA = json.loads((resources.files("resources") / "poses.schema.json").read_text(encoding="utf-8"))
 LINE = jsonschema.Draft202012Validator({"$ref": "#/$defs/line", "$defs": SCHEMA["$defs"]})
@@ -78,6 +81,18 @@ def test_a_followed_video_gives_every_frame_one_track_and_its_files(person_film:
     jsonschema.validate(content, SCHEMA)
     assert content["poses"] == [line["pose"] for line in found["pose"]]
     assert table.read_text().count("\n") == 1 + 8 * 16
+
+
+def test_a_smoothed_film_has_every_frame_and_a_body_too(person_film: Path, tmp_path: Path, capsys: Any) -> None:
+    words = ("--smooth", "--jsonl", "-", "--mp4", tmp_path, "--bvh", tmp_path, "--figure", tmp_path)
+    assert predict(person_film, *words) == 0
+    shown = capsys.readouterr()
+    assert len(read_lines(shown.out)["pose"]) == 8
+    assert "Video" in shown.err and "BVH" in shown.err
+    film = cv2.VideoCapture(str(tmp_path / "waving-pose.mp4"))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    film.release()
+    assert {path.suffix for path in tmp_path.iterdir()} >= {".bvh", ".mp4", ".png"}
 
 
 def test_smoothing_changes_the_joints_and_not_where_is_looked(person_film: Path, capsys: Any) -> None:
@@ -147,7 +162,10 @@ def test_a_stream_that_cannot_be_opened_fails_with_its_sentence_and_the_rest_is_
 
 def test_nobody_in_the_picture_is_told_as_such(tmp_path: Path, capsys: Any) -> None:
     film = write_film(tmp_path / "grey.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 4)
-    assert predict(film, "--follow", "--jsonl", "-") == 0
+    assert predict(film, "--follow", "--jsonl", "-", "--mp4", tmp_path / "out") == 0
+    drawn = cv2.VideoCapture(str(tmp_path / "out" / "grey-pose.mp4"))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 4, "the film must not skip the frames without anybody"
+    drawn.release()
     found = read_lines(capsys.readouterr().out)
     assert [line["seen"] for line in found["unseen"]] == ["nobody"] * 4 and not found["pose"]
 
@@ -156,8 +174,8 @@ def test_outputs_that_would_be_missing_or_harm_what_is_read_are_refused(
     weights: Path, tmp_path: Path, capsys: Any
 ) -> None:
     film = write_film(tmp_path / "walk.mp4", [gradient(120, 160)] * 2)
-    same = tmp_path / "o.json"
-    for words in (("--figure", tmp_path), ("--jsonl", film), ("--json", same, "--jsonl", same)):
+    same, boxes = tmp_path / "o.json", ("--boxes", tmp_path / "boxes.json")
+    for words in (boxes, ("--jsonl", film), ("--json", same, "--jsonl", same), ("--live", "--mp4", tmp_path)):
         before = film.read_bytes()
         assert predict(film, "--follow", "--checkpoint", weights, *words) == 2
         assert film.read_bytes() == before
@@ -209,3 +227,45 @@ def test_without_a_display_a_stream_is_followed_into_a_file(
     assert main.main(["camera:97"]) == 1
     found = read_lines((tmp_path / "out" / "poses.jsonl").read_text())
     assert found["failed"][0]["input"] == "camera:97" and "camera:97" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence_and_said_once(weights: Path, tmp_path: Path, capsys: Any) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("a full disk of Linux")
+    film = write_film(tmp_path / "walk.mp4", [gradient(120, 160)] * 2)
+    assert predict(film, "--checkpoint", weights, "--jsonl", "/dev/full") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_disk_that_fills_up_on_the_way_costs_only_the_lines(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    film, out = write_film(tmp_path / "walk.mp4", [gradient(120, 160)] * 3), tmp_path / "o.json"
+    whole = lines.seen
+
+    def seen(item: Any, sight: Any, latency_s: Any) -> dict[str, Any]:
+        # From the second frame on, the disk is full.
+        return whole(item, sight, latency_s) | ({} if item["frame"] == 0 else {"padding": "x" * 5000})
+
+    monkeypatch.setattr(lines, "seen", seen)
+    opened = Path.open
+
+    def small(path: Path, *words: Any, **more: Any) -> Any:
+        return SmallDisk() if path.suffix == ".jsonl" else opened(path, *words, **more)
+
+    monkeypatch.setattr(Path, "open", small)
+    words = ("--checkpoint", weights, "--box", "0,0,120,160", "--json", out, "--jsonl", tmp_path / "o.jsonl")
+    assert predict(film, *words) == 1
+    monkeypatch.undo()
+    assert capsys.readouterr().err.count("No space left") == 1
+    content = json.loads(out.read_text())
+    assert len(content["poses"]) == 2 and "could not be written" in content["failed"][0]["error"]
+
+
+class SmallDisk(io.StringIO):
+    """Takes short lines."""
+
+    def write(self, text: str) -> int:
+        if "padding" in text:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)

@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -43,6 +44,7 @@ class Lines:
         self.printed = target == "-"
         self._path = target
         self._file: IO[str] | None = None
+        self._error: Exception | None = None
         self._lock = threading.Lock()
         if self.printed:
             self._file = sys.stdout
@@ -64,11 +66,20 @@ class Lines:
             self._file = None
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Write one line; also called by the capture's threads, for its states.
+        """Write one line.
 
         Raises:
-            UserError: the disk is full.
+            UserError: the disk is full; nothing more is written.
+            BrokenPipeError: nobody reads the standard output any more.
         """
+        self.tell(line)
+        with self._lock:
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def tell(self, line: Mapping[str, Any]) -> None:
+        """Write one line from any thread; a fault is raised by the next ``write``."""
         text = json.dumps(line, ensure_ascii=self.printed, allow_nan=False, separators=(",", ":")) + "\n"
         with self._lock:
             if self._file is None:
@@ -76,10 +87,12 @@ class Lines:
             try:
                 self._file.write(text)
                 self._file.flush()
-            except BrokenPipeError:
-                raise
             except OSError as error:
-                raise self._unwritable(error) from error
+                with suppress(OSError):  # closing tries to write the rest once more
+                    if not self.printed:
+                        self._file.close()
+                self._file = None
+                self._error = error if isinstance(error, BrokenPipeError) else self._unwritable(error)
 
     def _unwritable(self, error: OSError) -> RunError:
         return RunError(

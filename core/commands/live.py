@@ -9,24 +9,22 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from core.commands import lines
+from core.commands import lines, outputs
 from core.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from core.capture.live import Capture
     from core.capture.sources import Source
     from core.capture.state import LiveFrame, Status
-    from core.follow import Sight
+    from core.follow import Follower
     from core.predictor import Predictor
 
-KNOWN_FILES: Final = ("json", "csv", "jsonl")
-"""The outputs that are written here; ``predict`` has others, for pictures."""
 INTERRUPTED: Final = 130
 
 
@@ -70,75 +68,66 @@ class Job:
     args: argparse.Namespace
     predictor: Predictor
     lines: lines.Lines
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    outputs: outputs.Outputs
+    keeps: bool
     failed: list[dict[str, str]] = field(default_factory=list)
     interrupted: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 a file was interrupted."""
-    from core import checkpoint, export
-    from core.capture import sources
+    from core import checkpoint
     from core.predictor import Predictor
 
-    _refuse_what_is_not_written(args)
+    protected = _check(args)
     loaded = checkpoint.load(args.checkpoint)
     told = checkpoint.summary(loaded.info)
-    predictor = Predictor(loaded, args.device, flip=not args.no_flip)
-    code = 0
-    with lines.Lines(args.jsonl, told) as out:
-        job = Job(args, predictor, out)
-        for text in args.inputs:
-            shown = sources.without_password(text)
-            try:
-                source = sources.parse(text)
-                _one(job, source)
-                code = code or (INTERRUPTED if job.interrupted and source.is_file else 0)
-            except UserError as error:
-                _fail(job, shown, error)
-            except KeyboardInterrupt:
-                job.interrupted, code = True, INTERRUPTED
-            if job.interrupted:
-                break
-    outputs: list[tuple[str, Path | None, Callable[[], Path]]] = [
-        ("JSON", args.json, lambda: export.write_json(args.json, job.entries, told, job.failed)),
-        ("CSV", args.csv, lambda: export.write_csv(args.csv, job.entries)),
-    ]
-    unwritten = 0
-    for name, path, write in outputs:
-        if path is not None:
-            try:
-                _say(job, f"{name}: {write()}")
-            except UserError as error:
-                unwritten += 1
-                print(error, file=sys.stderr)
+    predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
+    with lines.Lines(args.jsonl, told) as out, redirect_stdout(sys.stderr if out.printed else sys.stdout):
+        written = outputs.Outputs(args, protected, {}, told, checkpoint.terms(loaded.info))
+        # Lines go out as they come; only what is written at the end must be kept until then.
+        keeps = any(getattr(args, name) is not None for name in (*outputs.ONE_FILE, *outputs.FOLDERS))
+        job = Job(args, predictor, out, written, keeps)
+        code = _each(job)
+        unwritten = written.finish(job.failed)
     return code or (1 if job.failed or unwritten else 0)
 
 
-def _refuse_what_is_not_written(args: argparse.Namespace) -> None:
-    """Refuse outputs that would silently be missing, and outputs onto what is read.
+def _each(job: Job) -> int:
+    """Do one input after the other; return 0, or 130 if a file was interrupted."""
+    from core.capture import sources
+
+    for text in job.args.inputs:
+        try:
+            source = sources.parse(text)
+            _one(job, source)
+        except UserError as error:
+            _fail(job, sources.without_password(text), error)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        if job.interrupted:
+            # A camera has no end of its own: to interrupt it is to end it.
+            return INTERRUPTED if source.is_file else 0
+    return 0
+
+
+def _check(args: argparse.Namespace) -> frozenset[outputs.FileKey]:
+    """Refuse outputs that could not be what they say, and outputs onto what is read; return what is read.
 
     Raises:
         UserError: one of these was asked for.
     """
-    for name, value in vars(args).items():
-        if isinstance(value, Path) and name not in KNOWN_FILES:
-            word = "--" + name.replace("_", "-")
-            raise UserError(f"{word} does not go with live sources and --follow", "leave it out, or leave these out")
-    read = {Path(text).resolve() for text in (*args.inputs, args.checkpoint)}
-    written: set[Path] = set()
-    for name in KNOWN_FILES:
-        path = getattr(args, name)
-        if path is None or path == "-":
-            continue
-        if Path(path).resolve() in read | written:
-            raise UserError(f"--{name} {path} is read or written already", "give the output a name of its own")
-        written.add(Path(path).resolve())
+    from core.capture import sources
 
-
-def _say(job: Job, text: str) -> None:
-    """Print for people, beside the lines for programs if these are printed."""
-    print(text, file=sys.stderr if job.lines.printed else sys.stdout, flush=True)
+    for word, asked in (("--boxes", args.boxes is not None), ("--progress", args.progress)):
+        if asked:
+            raise UserError(f"{word} does not go with live sources and --follow", "leave it out")
+    flows = args.live or any(sources.is_live(text) for text in args.inputs)
+    if flows and args.mp4 is not None:
+        raise UserError("--mp4 needs every frame, and a live source gives only the newest", "give a video, not --live")
+    written = {name: getattr(args, name) for name in outputs.ONE_FILE}
+    written["jsonl"] = None if args.jsonl in (None, "-") else Path(args.jsonl)
+    return outputs.protect([*map(Path, args.inputs), Path(args.checkpoint)], written)
 
 
 def _fail(job: Job, source: str, error: UserError) -> None:
@@ -157,32 +146,80 @@ def _one(job: Job, source: Source) -> None:
 
     args = job.args
     follower = Follower(lambda image, box: job.predictor.predict(image, box, args.height_mm), args.box, args.smooth)
+    path = Path(source.address if source.is_file else source.name)
     tally = lines.Tally(source.given)
     try:
-        if source.is_file and not args.live:
-            with closing(every_frame(source)) as frames:
-                for frame in frames:
-                    if args.max_seconds is not None and frame.time_s >= args.max_seconds:
-                        tally.reason = "max-seconds"
-                        break
-                    _report(job, source, frame, follower.step(frame.image, frame.time_s), tally)
-        else:
-            _live(job, source, follower, tally)
-    except KeyboardInterrupt:
-        job.interrupted, tally.reason = True, "interrupted"
+        with job.outputs.one(path) as one:
+            looking = Looking(job, source, path, follower, one, tally)
+            try:
+                if source.is_file and not args.live:
+                    _file(looking)
+                else:
+                    _live(looking)
+            except KeyboardInterrupt:
+                job.interrupted, tally.reason = True, "interrupted"
     except UserError:
         tally.reason = "failed"
         raise
     finally:
         job.lines.write({"end": tally.facts()})
-        _say(job, tally.sentence())
+        print(tally.sentence(), flush=True)
 
 
-def _live(job: Job, source: Source, follower: Any, tally: lines.Tally) -> None:
+@dataclass
+class Looking:
+    """One source while it is looked at."""
+
+    job: Job
+    source: Source
+    path: Path
+    follower: Follower
+    one: outputs.OneInput
+    tally: lines.Tally
+
+    def step(self, frame: LiveFrame) -> None:
+        """Look at one frame; write and print what it shows."""
+        from core import export, media
+        from core.commands import tables
+        from core.follow import Seen
+
+        job, given = self.job, self.source.given
+        sight = self.follower.step(frame.image, frame.time_s)
+        self.tally.add(sight, frame.time_s)
+        kept = media.Frame(frame.image, self.path, frame.index, frame.time_s)
+        if sight.pose is None or sight.seen is not Seen.FOLLOWED:
+            job.lines.write(lines.unseen(given, frame, sight))
+            self.one.unseen(kept)
+            print(f"{given} frame {frame.index} ({frame.time_s:.2f} s): {sight.seen.value}", flush=True)
+            return
+        latency_s = None if self.source.is_file and not job.args.live else time.monotonic() - frame.captured_s
+        item = export.entry(sight.pose, given, frame.index, frame.time_s)
+        if job.keeps:
+            self.one.add(kept, sight.pose, item)
+        job.lines.write(lines.seen(item, sight, latency_s))
+        if not job.lines.printed:
+            print(tables.heading(item), flush=True)
+
+
+def _file(looking: Looking) -> None:
+    """Look at every frame of a file."""
+    seconds = looking.job.args.max_seconds
+    with closing(every_frame(looking.source)) as frames:
+        for frame in frames:
+            if seconds is not None and frame.time_s >= seconds:
+                looking.tally.reason = "max-seconds"
+                return
+            looking.step(frame)
+
+
+def _live(looking: Looking) -> None:
+    """Look at the newest frame again and again."""
     from core.capture.live import Capture
 
+    job, source, tally = looking.job, looking.source, looking.tally
+
     def tell(status: Status) -> None:
-        job.lines.write({"status": {"input": source.given, "state": status.state.value, "message": str(status)}})
+        job.lines.tell({"status": {"input": source.given, "state": status.state.value, "message": str(status)}})
         if status.error is not None and status.retry_s:
             print(status, file=sys.stderr, flush=True)
 
@@ -192,7 +229,7 @@ def _live(job: Job, source: Source, follower: Any, tally: lines.Tally) -> None:
     try:
         with capture:
             while (frame := _take(capture, until)) is not None:
-                _report(job, source, frame, follower.step(frame.image, frame.time_s), tally)
+                looking.step(frame)
     finally:
         tally.dropped, tally.damaged = capture.dropped, capture.damaged
     if time.monotonic() >= until:
@@ -226,23 +263,3 @@ def every_frame(source: Source) -> Generator[LiveFrame, None, None]:
     else:
         for index, path in enumerate(sequence_files(source.address)):
             yield LiveFrame(media.read_picture(path), index, index / SEQUENCE_RATE, time.monotonic())
-
-
-def _report(job: Job, source: Source, frame: LiveFrame, sight: Sight, tally: lines.Tally) -> None:
-    """Write and print what one frame shows."""
-    from core import export
-    from core.commands import tables
-    from core.follow import Seen
-
-    latency_s = None if source.is_file and not job.args.live else time.monotonic() - frame.captured_s
-    tally.add(sight, frame.time_s)
-    if sight.pose is None or sight.seen is not Seen.FOLLOWED:
-        job.lines.write(lines.unseen(source.given, frame, sight))
-        _say(job, f"{source.given} frame {frame.index} ({frame.time_s:.2f} s): {sight.seen.value}")
-        return
-    item = export.entry(sight.pose, source.given, frame.index, frame.time_s)
-    if job.args.json is not None or job.args.csv is not None:
-        job.entries.append(item)
-    job.lines.write(lines.seen(item, sight, latency_s))
-    if not job.lines.printed:
-        print(tables.heading(item), flush=True)
