@@ -70,7 +70,8 @@ class Camera:
 
     Paths: ``/video`` the stream; ``/lengths`` the same without the lengths of its parts; ``/broken`` parts that are
     no JPEG; ``/once`` a stream that ends after three frames; ``/page``, ``/picture``, ``/secret``, ``/silent`` and
-    ``/away`` answer with a web page, one picture, a password's question, nothing, and a redirect to ``/video``.
+    ``/away`` answer with a web page, one picture, a password's question, nothing, and a redirect to ``/video``;
+    ``/film`` answers with the bytes of ``film``.
     """
 
     def __init__(self, draw: Draw, rate: float = 30.0) -> None:
@@ -78,6 +79,7 @@ class Camera:
         self.rate = rate
         self.stalled = threading.Event()
         self.damaged = threading.Event()
+        self.film = b""
         self.sent_s: dict[int, float] = {}
         self._number = 0
         self._closing = threading.Event()
@@ -156,6 +158,7 @@ class Camera:
             "/page": ("200 OK", "text/html; charset=utf-8", b"<html>a camera</html>"),
             "/picture": ("200 OK", "image/jpeg", jpeg(self.draw(0))),
             "/away": ("302 Found", "text/plain", b""),
+            "/film": ("200 OK", "video/x-msvideo", self.film),
         }
         if path == "/silent":
             self._closing.wait(20)
@@ -185,7 +188,7 @@ class Camera:
             self._number += 1
             body = b"no JPEG at all" if path == "/broken" else jpeg(self.draw(number))
             if self.damaged.is_set():
-                body = body[: len(body) // 2]
+                body = body[:-40]  # within the pixels
             length = "" if path == "/lengths" else f"Content-Length: {len(body)}\r\n"
             part = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + body + b"\r\n"
             self.sent_s[number] = time.monotonic()

@@ -276,7 +276,8 @@ def test_stop_takes_less_than_a_second_even_when_a_drivers_read_blocks() -> None
     assert not capture.stop(), "a blocked reader cannot have closed"
     assert time.monotonic() - started < 1.0
     released.set()
-    assert capture.take(0.2) is None, "what a left reader delivers must be dropped"
+    _until(lambda: not any(thread.name.startswith("grabber") for thread in threading.enumerate()))
+    assert capture.take(0.2) is None and capture.arrived == 3, "what a left reader delivers must be dropped"
 
 
 def test_a_driver_that_blocks_again_and_again_is_given_up() -> None:
@@ -330,6 +331,17 @@ def test_a_video_is_played_at_its_own_pace_to_its_last_frame(tmp_path: Path) -> 
     assert took >= 0.9 and numbers == sorted(set(numbers)) and numbers[-1] == 29
     assert len(frames) + watched.capture.dropped == 30
     np.testing.assert_allclose([frame.time_s for frame in frames], np.array(numbers) / 30, atol=1e-3)
+    assert watched.states[-1].state is State.STOPPED
+
+
+def test_a_video_on_a_server_is_read_through_ffmpeg_to_its_end(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "walk.avi", 12)
+    with camera() as served:
+        served.film = film.read_bytes()
+        with Watched(served.path("/film"), Timing()) as watched:
+            numbers = [number_of(frame.image) for frame in watched.capture]
+            assert watched.capture.arrived == 12
+    assert numbers == sorted(set(numbers)) and numbers[-1] == 11
     assert watched.states[-1].state is State.STOPPED
 
 

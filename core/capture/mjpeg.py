@@ -216,7 +216,7 @@ class MjpegReader:
 def decode(data: bytes) -> Picture | None:
     """Turn one JPEG into (h, w, 3) RGB; None if it is damaged or cut off."""
     if data.rfind(b"\xff\xd9", max(0, len(data) - 1024)) < 0:
-        # OpenCV would fill what is missing with grey and call it a picture.
+        # OpenCV 4 would fill what is missing with grey and call it a picture.
         return None
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
