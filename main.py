@@ -188,6 +188,8 @@ def _without_window(source: str | None, why: str) -> int:
     if source is None:
         source = str(sample_picture())
     print(f"{why[0].upper()}{why[1:]}: working without the window.\n", flush=True)
+    if "://" in source or source.startswith("camera:"):
+        return _command("predict", ["--jsonl", str(OUT / "poses.jsonl"), "--", source])
     return _command("predict", ["--json", str(OUT / "poses.json"), "--figure", str(OUT), "--", source])
 
 

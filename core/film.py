@@ -55,18 +55,19 @@ class Film:
         self._size = (0, 0)
         self.count = 0
 
-    def add(self, image: Picture, pose: Pose, time_s: float) -> None:
+    def add(self, image: Picture, pose: Pose | None, time_s: float) -> None:
         """Draw the pose over a frame and append it.
 
         Args:
             image: (h, w, 3) RGB, left as it is.
-            pose: the pose found in it.
+            pose: the pose found in it; None where nobody is.
             time_s: seconds from the start, drawn in the corner.
 
         Raises:
             UserError: no such video can be written here.
         """
-        drawn = annotated(image, pose, f"{time_s:7.2f} s   confidence {pose.mean_confidence:.2f}")
+        seen = "nobody" if pose is None else f"confidence {pose.mean_confidence:.2f}"
+        drawn = annotated(image, pose, f"{time_s:7.2f} s   {seen}")
         if self._writer is None:
             height, width = drawn.shape[:2]
             # The codec takes even sizes only.
@@ -125,15 +126,23 @@ def writing(path: Path, rate: float) -> Iterator[Film]:
             film.close()
 
 
-def annotated(image: Picture, pose: Pose, caption: str = "") -> Picture:
+def annotated(image: Picture, pose: Pose | None, caption: str = "") -> Picture:
     """Return a copy of a picture with the 2D skeleton over it: unsure joints hollow, their bones thin.
 
     Args:
         image: (h, w, 3) RGB.
-        pose: the pose found in it.
+        pose: the pose found in it; None for none.
         caption: ASCII text for the lower left corner.
     """
     drawn = np.ascontiguousarray(image).copy()
+    if pose is not None:
+        _draw(drawn, pose)
+    if caption:
+        _caption(drawn, caption)
+    return drawn
+
+
+def _draw(drawn: Picture, pose: Pose) -> None:
     unit = max(1.0, float(max(pose.box_px[2:])) / 150.0)
     thick = max(2, round(unit))
     points = [_fixed(point) for point in pose.joints_px]
@@ -153,9 +162,6 @@ def annotated(image: Picture, pose: Pose, caption: str = "") -> Picture:
             cv2.circle(drawn, point, radius, (255, 255, 255), max(1, thick // 3), cv2.LINE_AA, _STEPS)
         else:
             cv2.circle(drawn, point, radius, colour, max(1, thick // 3), cv2.LINE_AA, _STEPS)
-    if caption:
-        _caption(drawn, caption)
-    return drawn
 
 
 def _fixed(point: NDArray[np.float64]) -> tuple[int, int]:

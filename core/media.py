@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -318,7 +318,7 @@ def _to_rgb(decoded: NDArray[Any]) -> Picture | None:
     return None
 
 
-def video_frames(path: Path) -> Iterator[Frame]:
+def video_frames(path: Path) -> Generator[Frame, None, None]:
     """Yield the frames of a video file with their numbers and time stamps.
 
     Raises:

@@ -27,6 +27,7 @@ FEW_PICTURES, MANY_PICTURES = 8, 40
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.add_argument("--live", action="store_true", help="only how old live poses are, and how many a second")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     from core import export
 
+    if args.live:
+        return _live(args)
     if args.rounds < 1:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
@@ -53,6 +56,20 @@ def run(args: argparse.Namespace) -> int:
         figures["rendered_pictures_per_s"] = rendered_per_second()
         rate = figures["rendered_pictures_per_s"]
         print("rendered pictures: " + ("the render extra is not there" if rate is None else f"{rate:.1f} a second"))
+    if args.json is not None:
+        text = json.dumps(figures, indent=1) + "\n"
+        print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")
+    return 0
+
+
+def _live(args: argparse.Namespace) -> int:
+    from core import export
+    from core.commands import bench_live
+
+    figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
+    print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
+    figures["live"] = bench_live.run(args.device, DEFAULT_CHECKPOINT)
+    bench_live.report(figures["live"])
     if args.json is not None:
         text = json.dumps(figures, indent=1) + "\n"
         print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")

@@ -28,6 +28,8 @@ Parts = tuple[list[dict[str, Any]], list[Path], "list[Page]", tuple[int, int, in
 
 ONE_FILE = ("json", "csv", "npz", "report")
 """Outputs that hold all inputs; the others are one file per input."""
+FOLDERS = ("figure", "bvh", "mp4")
+"""Outputs of one file per input, or per frame."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -266,7 +268,12 @@ class OneInput:
         if self._filming and frame.time_s is not None:
             self._add_to_film(frame, pose, frame.time_s)
 
-    def _add_to_film(self, frame: Frame, pose: Pose, time_s: float) -> None:
+    def unseen(self, frame: Frame) -> None:
+        """Take in a frame of a video in which nobody is: only the film shows it."""
+        if self._filming and frame.time_s is not None:
+            self._add_to_film(frame, None, frame.time_s)
+
+    def _add_to_film(self, frame: Frame, pose: Pose | None, time_s: float) -> None:
         from core import film
 
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.commands import outputs
+from core.commands import live, outputs
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     outputs.add_arguments(parser)
     parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
+    live.add_arguments(parser)
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +152,8 @@ def run(args: argparse.Namespace) -> int:
     from core import checkpoint, media, sharding
     from core.predictor import Predictor
 
+    if live.asked_for(args):
+        return live.run(args)
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
     protected = outputs.protect(

@@ -1,0 +1,1 @@
+"""Live pictures: cameras, streams, and files played as if they were live."""

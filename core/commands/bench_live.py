@@ -1,0 +1,167 @@
+"""``bench --live``: how old a pose is when it is there, part by part, and how many there are a second.
+
+The source is a person who walks through a room, 640 x 480 at 30 frames a second, made from a bundled sample and played
+as if live; nothing is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import tempfile
+import time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+WIDTH, HEIGHT, RATE = 640, 480, 30
+SECONDS = 10.0
+WARM_UP_S = 2.0
+"""Frames of the first seconds are not counted: the first passes through the network are slow."""
+PARTS: Final = ("grab", "crop", "infer", "decode", "locate")
+
+
+def run(device: str, checkpoint_name: str) -> dict[str, Any]:
+    """Measure.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        checkpoint_name: which weights.
+
+    Returns:
+        ``latency_ms``: median and p95 from a frame's arrival to its pose, as a whole and in parts (grab: until the
+        frame is taken and decoded; crop; infer: the network with mirror averaging off; decode: from heatmaps to bones;
+        locate: what following adds, searches included), ``share``: the parts in parts of the whole, ``poses_per_s``,
+        and how many ``frames`` arrived, were ``dropped`` and gave ``poses``.
+    """
+    from core import checkpoint
+    from core.capture import sources
+    from core.capture.live import Capture
+    from core.follow import Follower
+
+    predictor = _timed(checkpoint.load(checkpoint_name), device)
+    follower = Follower(predictor.predict)
+    rows: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        film = write_walk(Path(folder) / "walk.avi")
+        with Capture(sources.parse(str(film))) as capture:
+            for frame in capture:
+                taken_s = time.monotonic()
+                predictor.parts.clear()
+                follower.step(frame.image, frame.time_s)
+                done_s = time.monotonic()
+                if frame.time_s >= WARM_UP_S:
+                    parts = {name: predictor.parts.get(name, 0.0) for name in ("crop", "infer", "decode")}
+                    locate = done_s - taken_s - sum(parts.values())
+                    rows.append({"grab": taken_s - frame.captured_s, **parts, "locate": locate, "done": done_s})
+            arrived, dropped = capture.arrived, capture.dropped
+    return _figures(rows, arrived, dropped)
+
+
+def _figures(rows: list[dict[str, float]], arrived: int, dropped: int) -> dict[str, Any]:
+    whole = [sum(row[name] for name in PARTS) for row in rows]
+    total = sum(whole)
+    between = rows[-1]["done"] - rows[0]["done"] if len(rows) > 1 else math.inf
+    return {
+        "source": f"{WIDTH} x {HEIGHT} at {RATE} frames a second for {SECONDS:g} s, as if live",
+        "latency_ms": {
+            "whole": _spread(whole),
+            **{name: _spread([row[name] for row in rows]) for name in PARTS},
+        },
+        "share": {name: round(sum(row[name] for row in rows) / total, 3) if total else 0.0 for name in PARTS},
+        "poses_per_s": round((len(rows) - 1) / between, 1) if len(rows) > 1 else 0.0,
+        "frames": arrived,
+        "dropped": dropped,
+        "poses": len(rows),
+    }
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {"median": 0.0, "p95": 0.0}
+    return {
+        "median": round(1000.0 * statistics.median(seconds), 2),
+        "p95": round(1000.0 * float(np.percentile(seconds, 95)), 2),
+    }
+
+
+def _timed(loaded: Any, device: str) -> Any:
+    """Return a predictor that adds up, in ``parts``, the seconds before, in and after the network."""
+    from core import predictor
+
+    class Timed(predictor.Predictor):
+        def __init__(self) -> None:
+            super().__init__(loaded, device, flip=False)
+            self.parts: dict[str, float] = {}
+
+        def raw(self, crops: NDArray[np.uint8], flip: bool | None = None) -> tuple[Tensor, Tensor]:
+            started = time.monotonic()
+            self._add("crop", started - self._entered)
+            maps = super().raw(crops, flip)
+            self._left = time.monotonic()
+            self._add("infer", self._left - started)
+            return maps
+
+        def _poses(self, *args: Any, **kwargs: Any) -> list[Any]:
+            self._entered = time.monotonic()
+            poses = super()._poses(*args, **kwargs)
+            self._add("decode", time.monotonic() - self._left)
+            return poses
+
+        def _add(self, part: str, seconds: float) -> None:
+            self.parts[part] = self.parts.get(part, 0.0) + seconds
+
+    return Timed()
+
+
+def write_walk(path: Path) -> Path:
+    """Write the film: the first bundled sample seen by a camera that swings to and fro."""
+    import cv2
+
+    from core import media
+
+    folder = Path(str(resources.files("resources"))) / "samples"
+    entry = json.loads((folder / "samples.json").read_text(encoding="utf-8"))["samples"][0]
+    picture = np.ascontiguousarray(media.read_picture(folder / str(entry["file"]))[..., ::-1])
+    scale = WIDTH / picture.shape[1]
+    swing = 2 * RATE
+    views = []
+    for number in range(swing):
+        aside = 0.1 * WIDTH * math.sin(2 * math.pi * number / swing)
+        matrix = np.array([[scale, 0.0, aside], [0.0, scale, (HEIGHT - scale * picture.shape[0]) / 2]])
+        views.append(cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, (WIDTH, HEIGHT))
+    for number in range(round(SECONDS * RATE)):
+        writer.write(views[number % swing])
+    writer.release()
+    return path
+
+
+def report(figures: dict[str, Any]) -> None:
+    """Print the figures for people."""
+    print(f"\nlive, {figures['source']}")
+    print(f"  {'from arrival to pose':34}{'median ms':>12}{'p95 ms':>12}{'share':>9}")
+    titles = {
+        "whole": "whole",
+        "grab": "waiting to be taken, decoding",
+        "crop": "crop",
+        "infer": "network, no mirror",
+        "decode": "heatmaps to joints and bones",
+        "locate": "following",
+    }
+    for name, title in titles.items():
+        spread = figures["latency_ms"][name]
+        share = "" if name == "whole" else f"{100 * figures['share'][name]:8.0f}%"
+        print(f"  {title:34}{spread['median']:12.1f}{spread['p95']:12.1f}{share:>9}")
+    print(
+        f"  {figures['poses_per_s']:.1f} poses a second; "
+        f"{figures['dropped']} of {figures['frames']} frames passed while one was looked at"
+    )
