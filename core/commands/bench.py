@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
     if args.train:
-        figures["train"] = args.bench_training(args.device)
+        figures["training"] = args.bench_training(args.device)
     else:
         figures["inference"] = inference(args.device, args.rounds)
         _print_inference(figures["inference"])
