@@ -30,9 +30,6 @@ COMPARE_COLOURS: Final[tuple[Rgb, Rgb]] = ((122, 167, 255), (255, 179, 71))
 
 LOW_CONFIDENCE: Final = 0.25
 """Under this a joint is drawn hollow and its bones dashed: the network is guessing."""
-NOBODY_CONFIDENCE: Final = 0.24
-"""Under this mean confidence the window says that there may be nobody. Of 30 pictures without people 7 were under it
-with the first, half-trained network, of 32 with people one: a search takes the best of many crops."""
 
 
 class ColourMode(StrEnum):

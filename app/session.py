@@ -11,7 +11,6 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from app.clip import Clip
-from app.colours import NOBODY_CONFIDENCE
 from app.notifications import Notifier
 from app.playback import Playback
 from app.services.backend import Backend
@@ -24,6 +23,7 @@ from app.services.worker import WorkerState
 from app.sources import Box, is_checkpoint, is_video
 from app.state import AppState, ModelEntry, Picture
 from core.errors import UserError
+from core.locate import NOBODY_CONFIDENCE
 
 PASTED = Path("clipboard")
 """What stands for the path of a picture that has no file."""

@@ -33,8 +33,6 @@ from core.pose import Pose
 from core.track import LOST_CONFIDENCE, Look
 
 FloatArray = NDArray[np.float64]
-FOUND_CONFIDENCE: Final = 0.35
-"""Mean confidence from which what a search found is a person."""
 HOLD_S: Final = 0.5
 """How long a person who is not seen is waited for."""
 SEARCH_EVERY_S: Final = 0.25
@@ -225,7 +223,7 @@ class Follower:
         if not 0 <= time_s - self._searched_s < SEARCH_EVERY_S:
             self._searched_s = time_s
             found = self._look(image, None)
-            if found.mean_confidence < FOUND_CONFIDENCE:
+            if found.mean_confidence < locate.NOBODY_CONFIDENCE:
                 found = None
         if track is not None:
             if found is not None and track.could_be(found, time_s):

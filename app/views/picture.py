@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip
 
-from app.colours import NOBODY_CONFIDENCE, TRUTH_COLOUR, ColourMode, joint_colours
+from app.colours import TRUTH_COLOUR, ColourMode, joint_colours
 from app.naming import JOINT_ORDER
 from app.sources import Box
 from app.state import AppState, HeatmapMode
@@ -24,6 +24,7 @@ from app.views.pose_layer import PoseLayer
 from app.views.skeleton_item import SkeletonItem
 from app.views.why import WhyCard
 from core import skeleton
+from core.locate import NOBODY_CONFIDENCE
 from core.pose import Pose
 
 _EMPTY_TITLE = "Open a picture of a person"
