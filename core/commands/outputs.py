@@ -196,14 +196,19 @@ class Outputs(Files):
 
     def join(self, parts: Sequence[Parts], files: Sequence[Path]) -> None:
         """Take over what all processes did, in the order of the inputs."""
+        from core import report
+
         self.entries = in_order((item for entries, _, _, _ in parts for item in entries), files)
         self._figures = [path for _, figures, _, _ in parts for path in figures]
         pages = [page for _, _, pages, _ in parts for page in pages]
         places = {id(page.entry): page for page in pages}
-        self._pages = [places[id(item)] for item in in_order((page.entry for page in pages), files)]
         self._left_out, self._undrawn, self.unwritten = (
             sum(counts) for counts in zip(*(part[3] for part in parts), strict=True)
         )
+        # Each kept its first pages, so the first of all are among them.
+        ordered = [places[id(item)] for item in in_order((page.entry for page in pages), files)]
+        self._pages, over = ordered[: report.MOST_PAGES], ordered[report.MOST_PAGES :]
+        self._left_out += len(over)
 
     def finish(self, failed: list[dict[str, str]]) -> int:
         """Write what holds all inputs; return how many files could not be written, of all that were asked for."""
