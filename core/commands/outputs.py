@@ -142,6 +142,8 @@ class Files:
             frame: what it is of.
             write: writes it to a path under a title.
         """
+        import cv2
+
         own = self.stem(frame.source)
         stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
         target = self.place(self.args.figure, stem, f".{self.args.figure_format}")
@@ -149,7 +151,7 @@ class Files:
             self._figures.append(write(target, _title(frame)))
         except UserError as error:
             self.not_drawn(error)
-        except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
+        except (ArithmeticError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
             # The pose is found and goes into the files; only its figure is missing.
             told = f"the figure of {frame.source.name} could not be drawn ({shortly(error)})"
             self.not_drawn(UserError(told, "report this file"))
