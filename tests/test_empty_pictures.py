@@ -91,3 +91,13 @@ def test_the_card_of_a_network_that_saw_empty_pictures_tells_of_them(folder: Pat
         text = card.write(path, []).read_text()
         assert f"- **empty**: {len(nobody)} pictures, nobody in them.{ending}" in text
         assert "- **lspet**: 9 pictures, 2D labels. Leeds Sports Pose Extended" in text
+
+
+def test_pictures_of_nobody_do_not_dilute_the_geometry_term() -> None:
+    targets, depth = targets_of(depth=(True, False, False)), torch.randn(3, 16)
+    alone = losses.geometry_term(depth[:2], targets_of(2, (True, False)), "poster")
+    targets.joints_norm[1] = targets_of(2, (True, False)).joints_norm[1]
+    targets.annotated[2] = False
+    assert float(losses.geometry_term(depth, targets, "poster")) == pytest.approx(float(alone)) and alone > 0
+    targets.annotated[1] = False
+    assert float(losses.geometry_term(depth, targets, "poster")) == 0.0
