@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from core import skeleton
 from core.errors import UserError
 from core.export import printable, write_atomically
+from core.media import at_most
 from core.pose import Pose
 
 FloatArray = NDArray[np.float64]
@@ -138,10 +138,7 @@ def photo(axes: Axes, image: NDArray[np.uint8], pose: Pose, part_px: tuple[int, 
     """Draw a part of the picture, (left, top, right, bottom), with the 2D skeleton."""
     bare(axes)
     left, top, right, bottom = part_px
-    part = image[top:bottom, left:right]
-    factor = _LARGEST_PX / max(part.shape[:2])
-    if factor < 1.0:
-        part = np.asarray(cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    part = at_most(image[top:bottom, left:right], _LARGEST_PX)
     axes.imshow(part, extent=(left, right, bottom, top), interpolation="bilinear")
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)

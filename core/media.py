@@ -171,11 +171,17 @@ def read_thumbnail(path: Path, side: int) -> Picture:
         decoded = cv2.imdecode(data, _JPEG_FRACTIONS[fraction]) if fraction > 1 else None
         whole = None if decoded is None else _to_rgb(np.asarray(decoded))
         picture = read_picture(path) if whole is None else whole
+    return np.ascontiguousarray(at_most(picture, side))
+
+
+def at_most(picture: Picture, side: int) -> Picture:
+    """Return an (h, w, 3) picture whose longer side is at most ``side``, reduced in proportion where it must be."""
     scale = side / max(picture.shape[:2])
-    if scale < 1.0:
-        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.ascontiguousarray(picture)
+    if scale >= 1.0:
+        return picture
+    # However thin it is, one pixel of it is left.
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _read_bytes(path: Path) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core import geometry, skeleton
 from core.export import AXES, UNITS, printable, write_atomically
 from core.figure import SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
+from core.media import at_most
 from core.pose import Pose
 
 FloatArray = NDArray[np.float64]
@@ -97,10 +98,7 @@ def page(image: NDArray[np.uint8], pose: Pose, entry: Mapping[str, Any], title: 
         title: what is shown, such as the picture's name.
     """
     left, top, right, bottom = region(pose)
-    cut = image[top:bottom, left:right]
-    factor = _LARGEST_PX / max(cut.shape[:2])
-    if factor < 1.0:
-        cut = np.asarray(cv2.resize(cut, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    cut = at_most(image[top:bottom, left:right], _LARGEST_PX)
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(cut[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     view = (float(left), float(top), float(right - left), float(bottom - top))
     over = _drawing(np.array(entry["joints_px"]), entry["confidence"], range(skeleton.BONE_COUNT), view, max(view[2:]))

@@ -76,7 +76,7 @@ def shared() -> Iterator[Share]:
         UserError: the variables make no sense.
         RunError: the others did not come.
     """
-    share = _from_environment()
+    share = from_environment()
     if share.count == 1:
         yield share
         return
@@ -90,16 +90,24 @@ def shared() -> Iterator[Share]:
         store, rank, count = next(rendezvous("env://", timeout=MEETING))
         torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=count, timeout=WORKING)
     except (RuntimeError, ValueError) as error:
-        raise RunError(
-            f"the {share.count} processes of this run did not meet", "start them all at once, with torchrun"
-        ) from error
+        raise not_met(share) from error
     try:
         yield share
     finally:
         torch.distributed.destroy_process_group()
 
 
-def _from_environment() -> Share:
+def not_met(share: Share) -> RunError:
+    """Return what to say when the processes of a run do not find each other."""
+    return RunError(f"the {share.count} processes of this run did not meet", "start them all at once, with torchrun")
+
+
+def from_environment() -> Share:
+    """Return what torchrun says of this process.
+
+    Raises:
+        UserError: the variables make no sense.
+    """
     told = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "0")
     try:
         count, rank = map(int, told)

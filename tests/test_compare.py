@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from importlib import resources
@@ -18,10 +19,12 @@ from hypothesis import strategies as st
 from poses import STANDING_MM, make_pose
 
 import main
-from core import checkpoint, media, skeleton
+from core import checkpoint, export_comparison, media, skeleton
 from core.compare import bin_edges, compare, summarise
 from core.pose import Pose
 from core.predictor import Predictor
+
+TOLD = {"name": "own", "preset": "compact", "geometry_loss": True, "sha256": "0" * 64}
 
 INDEX = skeleton.JOINT_INDEX
 
@@ -138,6 +141,15 @@ def test_what_is_beyond_the_last_bin_is_counted_in_it() -> None:
     assert found.asymmetry[1].counts()[-1] == 1
 
 
+def test_an_entry_says_whether_the_skeletons_were_refined() -> None:
+    plain, bent = make_pose(), dataclasses.replace(make_pose(), refined=True)
+    for pose in (plain, bent):
+        item = export_comparison.entry(pose, pose, compare(pose, pose), "a.jpg")
+        content = export_comparison.document([item], [compare(pose, pose)], (TOLD, TOLD))
+        jsonschema.validate(content, schema())
+        assert item["refined"] is pose.refined
+
+
 def test_a_summary_of_nothing_is_empty() -> None:
     found = summarise([])
     assert found.count == 0 and found.order == () and found.mean_mm == 0 and found.deviation[0].mean == 0
@@ -161,11 +173,15 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def schema() -> Any:
+    found = json.loads((resources.files("resources") / "comparison.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
 def document(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
-    schema = json.loads((resources.files("resources") / "comparison.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(content, schema)
+    jsonschema.validate(content, schema())
     return content
 
 

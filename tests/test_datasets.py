@@ -1,277 +1,29 @@
-"""The real sets in their own formats: tiny files with the very fields, types, shapes, orders and indices."""
+"""The other sets in their own formats, and the catalogue of all."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import h5py
 import numpy as np
 import pytest
 import scipy.io
-from numpy.typing import NDArray
+from dataset_files import (
+    RECTANGLE,
+    write_3dhp,
+    write_human36m,
+    write_lsp,
+    write_official,
+    write_picture,
+    write_tompson,
+)
 
 from core import geometry, skeleton
 from core.errors import UserError
 from train.datasets import catalogue, human36m, lsp, mpi_inf_3dhp, mpii
 from train.datasets.crops import Sample
 from train.datasets.reading import OnBad, Problems
-
-FloatArray = NDArray[np.float64]
-
-
-def write_picture(path: Path, width: int = 64, height: int = 48) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), np.full((height, width, 3), 90, np.uint8))
-
-
-def joints_2d(count: int, joints: int, seed: int = 0) -> FloatArray:
-    return np.random.default_rng(seed).uniform(5, 45, (count, joints, 2)).round(2)
-
-
-# -- MPII
-
-
-def struct(*rows: dict[str, Any]) -> NDArray[np.void]:
-    """Make a 1 x N MATLAB struct array: every element has all fields, [] where it has none."""
-    fields = list(dict.fromkeys(field for row in rows for field in row))
-    array = np.zeros((1, len(rows)), dtype=[(field, object) for field in fields])
-    for index, row in enumerate(rows):
-        for field in fields:
-            array[0, index][field] = row.get(field, np.zeros((0, 0)))
-    return array
-
-
-def point(joint: int, x: float, y: float, visible: object = None) -> dict[str, Any]:
-    row: dict[str, Any] = {"x": x, "y": y, "id": np.uint8(joint)}
-    return row if visible is None else {**row, "is_visible": visible}
-
-
-POINTS = [point(0, 30, 40, np.uint8(1)), point(6, 20.5, 25, "0"), point(9, 21, 5.25), point(1, 30, 33, "1")]
-RECTANGLE: dict[str, Any] = {
-    "x1": 10, "y1": 2, "x2": 13, "y2": 6, "annopoints": struct({"point": struct(*POINTS)}), "scale": 0.2,
-    "objpos": struct({"x": 21, "y": 24}),
-}  # fmt: skip
-
-
-def write_official(folder: Path, *rectangles: dict[str, Any]) -> None:
-    """Write the official struct: a training picture per rectangle, then one of each irregular kind."""
-    pictures: list[dict[str, Any]] = [
-        {"image": struct({"name": f"{number:09d}.jpg"}), "annorect": struct(rectangle), "vididx": 1}
-        for number, rectangle in enumerate(rectangles, start=1)
-    ]
-    unlabelled = {"x1": 1, "y1": 1, "x2": 4, "y2": 4, "scale": 1.5, "objpos": struct({"x": 5, "y": 6})}
-    pictures += [
-        {"image": struct({"name": "two_people.jpg"}), "annorect": struct(unlabelled, RECTANGLE)},
-        {"image": struct({"name": "nobody.jpg"}), "annorect": np.zeros((0, 0))},
-        {"image": struct({"name": "no_fields.jpg"}), "annorect": struct({"scale": np.zeros((0, 0))})},
-        {"image": struct({"name": "test.jpg"}), "annorect": struct(unlabelled)},
-    ]
-    count = len(pictures)
-    single = np.empty((count, 1), dtype=object)
-    single[:] = [[np.uint8(1)]] * count
-    release = {
-        "annolist": struct(*pictures),
-        "img_train": np.array([[1] * (count - 1) + [0]], dtype=np.uint8),
-        "single_person": single,
-        "act": struct(*[{"act_name": "curling", "cat_name": "winter", "act_id": 1}] * count).T,
-        "version": "12",
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(folder / mpii.OFFICIAL, {"RELEASE": struct(release)})
-    for picture in pictures:
-        write_picture(folder / "images" / picture["image"][0, 0]["name"])
-
-
-def test_mpii_official_struct_is_read_with_its_missing_fields(tmp_path: Path) -> None:
-    write_official(tmp_path / "mpii", RECTANGLE)
-    found = list(mpii.samples(tmp_path, "trainval", "refuse"))
-    assert [sample.name for sample in found] == ["000000001.jpg#0", "two_people.jpg#1"]
-    sample = found[0]
-    assert sorted(np.flatnonzero(sample.annotated)) == [0, 1, 6, 9]  # a hidden joint has a label all the same
-    assert sample.joints_px[6].tolist() == [20.0, 24.5] and sample.joints_px[9].tolist() == [20.5, 4.75]
-    side = 200 * 0.2 * 1.25
-    assert sample.box_px == pytest.approx((20.5 - side / 2, 23.5 + 15 * 0.2 - side / 2, side, side))
-    assert sample.head_px == pytest.approx(0.6 * 5.0)
-    assert sample.action == "curling" and sample.joints_mm is None
-
-
-def test_mpii_official_splits_come_from_a_list_or_from_tompsons_pairs(tmp_path: Path) -> None:
-    write_official(tmp_path, RECTANGLE, RECTANGLE)
-    with pytest.raises(UserError, match=r"does not say which persons are for validation: put valid.h5 or val.txt"):
-        list(mpii.samples(tmp_path, "train"))
-    (tmp_path / "val.txt").write_text("000000002.jpg\n")
-    assert [s.name for s in mpii.samples(tmp_path, "val")] == ["000000002.jpg#0"]
-    assert [s.name for s in mpii.samples(tmp_path, "train")] == ["000000001.jpg#0", "two_people.jpg#1"]
-    (tmp_path / "val.txt").unlink()
-    write_tompson(tmp_path / "annot" / "valid.h5", index=[2], person=[1])  # 0-based into the official struct
-    assert [s.name for s in mpii.samples(tmp_path, "train")] == ["000000001.jpg#0", "000000002.jpg#0"]
-    with pytest.raises(UserError, match="choose one of train, val, trainval"):
-        list(mpii.samples(tmp_path, "test"))
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ({"annopoints": struct({"point": struct(point(0, np.nan, 4), point(1, 5, 5))})}, "a joint is not a number"),
-        ({"annopoints": struct({"point": struct(point(16, 3, 4))})}, "a joint has an unknown id"),
-        ({"scale": np.zeros((0, 0))}, "centre or scale is missing"),
-        ({"objpos": np.zeros((0, 0))}, "centre or scale is missing"),
-    ],
-)
-def test_mpii_bad_person_is_counted_or_refused(tmp_path: Path, change: dict[str, Any], problem: str) -> None:
-    write_official(tmp_path, RECTANGLE | change, RECTANGLE)
-    problems = Problems("MPII")
-    assert len(list(mpii.samples(tmp_path, "trainval", problems=problems))) == 2
-    assert problems.found == {problem: ["000000001.jpg#0"]} and problems.count == 1
-    with pytest.raises(UserError, match=f"MPII 000000001.jpg#0: {problem}"):
-        list(mpii.samples(tmp_path, "trainval", "refuse"))
-
-
-def write_tompson(path: Path, **changes: Any) -> dict[str, Any]:
-    """Write the split's HDF5: by default as annotated, so with `multi` and `istrain`."""
-    count = len(changes.get("index", [5, 5]))
-    part = joints_2d(count, 16) + 2
-    part[0, 3] = 0.0
-    fields: dict[str, Any] = {
-        "index": [5] * count, "person": list(range(count)), "part": part, "center": np.tile([25.0, 30.0], (count, 1)),
-        "imgname": [f"{number:09d}.jpg".encode() for number in range(1, count + 1)], "scale": [0.2] * count,
-        "normalize": np.arange(count) + 3.0, "torsoangle": np.zeros(count), "visible": np.ones((count, 16)),
-        "multi": np.zeros(count), "istrain": np.ones(count),
-    }  # fmt: skip
-    fields = {name: value for name, value in {**fields, **changes}.items() if value is not None}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
-        for name, value in fields.items():
-            file[name] = value
-    for number in range(1, count + 1):
-        write_picture(path.parent.parent / "images" / f"{number:09d}.jpg")
-    return fields
-
-
-def test_mpii_tompson_split_is_read_with_its_missing_joints(tmp_path: Path) -> None:
-    fields = write_tompson(tmp_path / "annot" / "valid.h5")
-    first, second = mpii.samples(tmp_path, "val", "refuse")
-    assert not first.annotated[3] and first.annotated.sum() == 15 and second.annotated.all()
-    assert first.joints_px[4] == pytest.approx(fields["part"][0, 4] - 0.5)
-    assert first.box_px == pytest.approx((24.5 - 25, 29.5 + 3 - 25, 50, 50))
-    assert (first.head_px, second.head_px) == (3.0, 4.0)
-    assert first.name == "000000001.jpg#0" and second.name == "000000002.jpg#1"
-
-
-def test_mpii_files_without_multi_have_the_crops_room_already(tmp_path: Path) -> None:
-    write_tompson(tmp_path / "annot" / "train.h5", multi=None, istrain=None)
-    sample = next(mpii.samples(tmp_path, "train"))
-    assert sample.box_px == pytest.approx((24.5 - 20, 29.5 - 20, 40, 40))
-
-
-def test_mpii_one_file_for_all_splits_with_names_as_character_codes(tmp_path: Path) -> None:
-    codes = np.zeros((3, 16))
-    for row in range(3):
-        codes[row, :13] = [ord(letter) for letter in f"{row + 1:09d}.jpg"]
-    write_tompson(
-        tmp_path / "annot" / "annot.h5", index=[7, 8, 9], person=[0, 0, 0], imgname=codes, istrain=[1.0, 1.0, 0.0]
-    )
-    write_tompson(tmp_path / "annot" / "valid.h5", index=[8], person=[0])
-    assert [s.name for s in mpii.samples(tmp_path, "train")] == ["000000001.jpg#0"]
-    assert [s.name for s in mpii.samples(tmp_path, "trainval")] == ["000000001.jpg#0", "000000002.jpg#0"]
-
-
-def json_person(picture: str, joints: FloatArray) -> dict[str, Any]:
-    visible = [1] * len(joints)
-    values = joints.tolist()
-    values[2], visible[2] = [-1.0, -1.0], 0
-    return {"joints_vis": visible, "joints": values, "image": picture, "scale": 0.2, "center": [25.0, 30.0]}
-
-
-def test_mpii_json_is_read_and_heads_come_from_beside_it(tmp_path: Path) -> None:
-    people = [json_person("a.jpg", joints) for joints in joints_2d(2, 16) + 2]
-    (tmp_path / "annot").mkdir()
-    (tmp_path / "annot" / "valid.json").write_text(json.dumps(people))
-    write_picture(tmp_path / "images" / "a.jpg")
-    first, second = mpii.samples(tmp_path, "val", "refuse")
-    assert not first.annotated[2] and first.annotated.sum() == 15 and np.isnan(first.head_px)
-    assert first.joints_px[15] == pytest.approx(np.array(people[0]["joints"][15]) - 0.5)
-    assert [first.name, second.name] == ["a.jpg#0", "a.jpg#1"]
-    boxes = np.zeros((2, 2, 2))
-    boxes[1, :, 0], boxes[1, :, 1] = (3, 4), (6, 8)
-    scipy.io.savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": boxes})
-    assert [s.head_px for s in mpii.samples(tmp_path, "val")] == pytest.approx([3.0, 6.0])
-    scipy.io.savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": boxes[..., :1]})
-    with pytest.raises(UserError, match=r"has 1 heads and valid.json 2 persons: take both from one source"):
-        list(mpii.samples(tmp_path, "val"))
-
-
-def test_mpii_wrong_length_in_json_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    people = [json_person("a.jpg", joints_2d(1, 15)[0] + 2), json_person("a.jpg", joints_2d(1, 16)[0] + 2), {}]
-    (tmp_path / "train.json").write_text(json.dumps(people))
-    write_picture(tmp_path / "images" / "a.jpg")
-    assert [s.name for s in mpii.samples(tmp_path, "train")] == ["a.jpg#1"]
-    told = capsys.readouterr().err
-    assert "MPII: 1 left out, the annotation has not 16 joints (a.jpg#0)" in told
-    assert "MPII: 1 left out, the annotation is incomplete or not numbers (person 2)" in told
-
-
-def test_mpii_pictures_that_are_missing_or_damaged_are_counted(tmp_path: Path) -> None:
-    write_tompson(tmp_path / "annot" / "valid.h5")
-    (tmp_path / "images" / "000000001.jpg").unlink()
-    whole = (tmp_path / "images" / "000000002.jpg").read_bytes()
-    (tmp_path / "images" / "000000002.jpg").write_bytes(whole[: len(whole) // 2])
-    problems = Problems("MPII")
-    assert not list(mpii.samples(tmp_path, "val", problems=problems))
-    assert problems.found == {
-        "the picture is missing": ["000000001.jpg#0"], "the picture is damaged": ["000000002.jpg#1"],
-    }  # fmt: skip
-    with pytest.raises(UserError, match="the picture is missing: put it at"):
-        list(mpii.samples(tmp_path, "val", "refuse"))
-
-
-def test_mpii_training_crops_are_kept(tmp_path: Path) -> None:
-    write_tompson(tmp_path / "annot" / "train.h5")
-    crops = mpii.training_crops(tmp_path, tmp_path / "cache")
-    again = mpii.training_crops(tmp_path, tmp_path / "cache")
-    assert len(crops) == len(again) == 2 and np.isnan(crops.joints_mm).all()
-    assert crops.annotated.sum() == 31
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"text", b"MATLAB 5.0 MAT-file" + b" " * 200, b"\x89HDF\r\n\x1a\n" + b"\0" * 90]
-)
-@pytest.mark.parametrize("name", [mpii.OFFICIAL, "annot.h5", "trainval.json"])
-def test_mpii_damaged_annotation_is_refused_in_words(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name} is (damaged|not)"):
-        list(mpii.samples(tmp_path, "trainval"))
-
-
-def test_mpii_fields_of_different_lengths_are_refused(tmp_path: Path) -> None:
-    write_tompson(tmp_path / "valid.h5", scale=[0.2, 0.2, 0.2])
-    with pytest.raises(UserError, match=r"fields of different lengths \(imgname 2, part 2, center 2, scale 3"):
-        list(mpii.samples(tmp_path, "val"))
-    write_tompson(tmp_path / "valid.h5", part=np.ones((2, 14, 2)))
-    with pytest.raises(UserError, match=r"`part` of shape \(2, 14, 2\): it should be N x 16 x 2"):
-        list(mpii.samples(tmp_path, "val"))
-    write_tompson(tmp_path / "valid.h5", center=None)
-    with pytest.raises(UserError, match="has no field center"):
-        list(mpii.samples(tmp_path, "val"))
-
-
-# -- LSP and LSP-Extended
-
-
-def write_lsp(folder: Path, kind: lsp.Kind, count: int = 4) -> FloatArray:
-    """Write one of the two sets; the raw array is returned as (14, 3, N) with flags alternating from 0."""
-    raw = np.zeros((14, 3, count))
-    raw[:, :2] = joints_2d(count, 14).transpose(1, 2, 0)
-    raw[1::2, 2] = 1.0
-    folder.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(folder / "joints.mat", {"joints": raw.transpose(1, 0, 2) if kind == "lsp" else raw})
-    for number in range(1, count + 1):
-        write_picture(folder / "images" / (f"im{number:04d}.jpg" if kind == "lsp" else f"im{number:05d}.jpg"))
-    return raw
 
 
 @pytest.mark.parametrize("kind", ["lsp", "lspet"])
@@ -344,31 +96,6 @@ def test_lsp_of_another_shape_is_refused(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "joints.mat", {"joints": np.zeros((13, 3, 4))})
     with pytest.raises(UserError, match=r"shape \(13, 3, 4\): it should be 14 x 3 or 3 x 14"):
         lsp.labels(tmp_path)
-
-
-# -- Human3.6M
-
-
-def write_human36m(path: Path, rows: Sequence[tuple[int, int, int, int, int]], joints: int = 17, **changes: Any) -> Any:
-    """Write the HDF5 with a row per (subject, action, subaction, camera, id), and the 224 px crops."""
-    random = np.random.default_rng(1)
-    joints_mm = random.normal(0, 300, (len(rows), joints, 3)) + (100.0, -50.0, 5200.0)
-    key = np.array(rows)
-    fields: dict[str, Any] = {
-        "id": key[:, 4], "subject": key[:, 0], "action": key[:, 1], "subaction": key[:, 2], "camera": key[:, 3],
-        "joint_3d_mono": joints_mm, "joint_2d": 112 + 1145.0 / 5 * joints_mm[..., :2] / joints_mm[..., 2:],
-        "bbox": np.tile([301.0, 201.0, 700.0, 600.0], (len(rows), 1)), "istrain": np.isin(key[:, 0], (1, 5, 6, 7, 8)),
-    }  # fmt: skip
-    fields |= changes
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w") as file:
-        for name, value in fields.items():
-            if value is not None:
-                file[name] = np.asarray(value)
-    for subject, action, subaction, camera, number in rows:
-        name = f"s_{subject:02d}_act_{action:02d}_subact_{subaction:02d}_ca_{camera:02d}"
-        write_picture(path.parent / "images" / name / f"{name}_{number:06d}.jpg", 224, 224)
-    return fields
 
 
 def test_human36m_joints_are_mpiis_and_labels_are_weak_perspective(tmp_path: Path) -> None:
@@ -475,39 +202,6 @@ def test_human36m_crops_have_depth(tmp_path: Path) -> None:
         human36m.frames(tmp_path, "test")
 
 
-# -- MPI-INF-3DHP
-
-
-def write_matlab73(path: Path, variables: dict[str, NDArray[Any]]) -> None:
-    """Write MATLAB v7.3: HDF5 after a text header of 512 bytes, dimensions in reverse order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(path, "w", userblock_size=512) as file:
-        for name, value in variables.items():
-            dataset = file.create_dataset(name, data=np.ascontiguousarray(value.T), compression="gzip")
-            dataset.attrs["MATLAB_class"] = np.bytes_("double")
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jun 19 12:00:00 2017 HDF5 schema 1.00 ."
-    with path.open("r+b") as file:
-        file.write(header.ljust(116) + b"\0" * 8 + b"\x00\x02IM")
-
-
-def write_3dhp(folder: Path, names: Sequence[str] = tuple(mpi_inf_3dhp.SCENES), **changes: Any) -> dict[str, Any]:
-    """Write sequences of 5 frames, of which the second, third and fifth are valid."""
-    random = np.random.default_rng(2)
-    variables: dict[str, Any] = {
-        "univ_annot3": random.normal(0, 400, (3, 17, 1, 5)) + np.array([10.0, 20.0, 4000.0]).reshape(3, 1, 1, 1),
-        "annot3": np.zeros((3, 17, 1, 5)),
-        "annot2": random.uniform(5, 45, (2, 17, 1, 5)),
-        "valid_frame": np.array([[0.0, 1.0, 1.0, 0.0, 1.0]]),
-        "activity_annotation": np.array([[1.0, 2.0, 7.0, 1.0, 6.0]]),
-    }
-    variables |= changes
-    for name in names:
-        write_matlab73(folder / name / "annot_data.mat", variables)
-        for number in range(1, 6):
-            write_picture(folder / name / "imageSequence" / f"img_{number:06d}.jpg")
-    return variables
-
-
 def test_3dhp_valid_frames_have_their_scenes_activities_and_joints(tmp_path: Path) -> None:
     variables = write_3dhp(tmp_path / "mpi_inf_3dhp_test_set")
     found = list(mpi_inf_3dhp.samples(tmp_path, on_bad="refuse"))
@@ -594,9 +288,6 @@ def test_hips_and_pelvis_move_a_fifth_towards_the_neck() -> None:
     assert moved[0, 6].tolist() == [0, 0, 0] and moved[0, 8].tolist() == [0, -400, 0]
     assert moved[1, 2].tolist() == [104, 0, 0] and moved[1, 0].tolist() == [0, 100, 0]
     assert joints[0, 8, 1] == -500.0
-
-
-# -- the catalogue
 
 
 def test_the_catalogue_opens_every_set_by_its_name(tmp_path: Path) -> None:

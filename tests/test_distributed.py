@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from core import network
-from core.errors import UserError
+from core.errors import RunError, UserError
 from tests.training_kit import SHORT, command, start, write_sets
-from train.distributed import Group, SharedNorm
+from train.distributed import Group, SharedNorm, group
 
 TOGETHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -81,3 +81,16 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused() -> None:
     assert [Group(rank, 3).rows(6) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
     with pytest.raises(UserError, match="cannot be shared evenly by 4 processes"):
         Group(1, 4).rows(6)
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "told"), [("two", UserError, "make no sense"), ("2", RunError, "did not meet: start them all")]
+)
+def test_processes_that_cannot_meet_say_so(
+    size: str, kind: type[UserError], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(kind, match=told), group("cpu"):
+        pass

@@ -11,9 +11,11 @@ import pytest
 import torch
 from test_training import crop_set, targets_of, tiny_config
 
+from core import checkpoint, network
 from core.errors import UserError
-from train import batches, losses
+from train import batches, card, losses
 from train.datasets import empty
+from train.sources import Sources, record
 
 
 @pytest.fixture
@@ -74,3 +76,28 @@ def test_certainty_about_an_absent_joint_costs_more_than_doubt() -> None:
     assert float(losses.heatmap_loss((unsure,), unlabelled, "softmax")) == pytest.approx(
         float(losses.heatmap_loss((sure,), unlabelled, "softmax"))
     )
+
+
+def test_the_card_of_a_network_that_saw_empty_pictures_tells_of_them(folder: Path, tmp_path: Path) -> None:
+    settings = tiny_config()
+    nobody = empty.training_crops(folder, tmp_path / "cache")
+    told = record(settings, Sources(crop_set(9, depth=False), crop_set(7, depth=True, seed=1), empty=nobody))
+    training = {"steps": 1, "samples": 4, "minutes": 1.0, "device": "cpu"}
+    path = tmp_path / "own.safetensors"
+    earlier = {"lspet": told["terms"]["lspet"], "rendered": told["terms"]["rendered"]}
+    for terms, ending in ((told["terms"], " Photos without people"), (earlier, "\n")):
+        written = {**told, "terms": terms, "training": training, "config": settings.to_publish()}
+        checkpoint.save(path, network.build("compact"), geometry_loss=True, record=written)
+        text = card.write(path, []).read_text()
+        assert f"- **empty**: {len(nobody)} pictures, nobody in them.{ending}" in text
+        assert "- **lspet**: 9 pictures, 2D labels. Leeds Sports Pose Extended" in text
+
+
+def test_pictures_of_nobody_do_not_dilute_the_geometry_term() -> None:
+    targets, depth = targets_of(depth=(True, False, False)), torch.randn(3, 16)
+    alone = losses.geometry_term(depth[:2], targets_of(2, (True, False)), "poster")
+    targets.joints_norm[1] = targets_of(2, (True, False)).joints_norm[1]
+    targets.annotated[2] = False
+    assert float(losses.geometry_term(depth, targets, "poster")) == pytest.approx(float(alone)) and alone > 0
+    targets.annotated[1] = False
+    assert float(losses.geometry_term(depth, targets, "poster")) == 0.0

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import cv2
+import dataset_files
 import numpy as np
 import pytest
-import test_datasets
 from test_training import write_lspet
 
 import main
@@ -125,14 +125,14 @@ def evaluate_words(dataset: str, data: Path, weights: Path, *more: str | Path) -
 
 
 def test_every_set_is_opened_by_its_name(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    test_datasets.write_tompson(tmp_path / "mpii" / "annot" / "valid.h5")
+    dataset_files.write_tompson(tmp_path / "mpii" / "annot" / "valid.h5")
     for number in range(1, 5):
-        test_datasets.write_picture(tmp_path / "mpii" / "images" / f"{number:09d}.jpg")
-    test_datasets.write_lsp(tmp_path / "lsp", "lsp")
+        dataset_files.write_picture(tmp_path / "mpii" / "images" / f"{number:09d}.jpg")
+    dataset_files.write_lsp(tmp_path / "lsp", "lsp")
     (tmp_path / "lsp" / "mine.txt").write_text("im0001.jpg im0002.jpg")
     keys = [(9, 2, 1, 1, 1), (11, 3, 1, 1, 1)]
-    test_datasets.write_human36m(tmp_path / "human36m" / "annotSampleTest.h5", keys)
-    test_datasets.write_3dhp(tmp_path / "mpi_inf_3dhp_test_set", ["TS1", "TS5"])
+    dataset_files.write_human36m(tmp_path / "human36m" / "annotSampleTest.h5", keys)
+    dataset_files.write_3dhp(tmp_path / "mpi_inf_3dhp_test_set", ["TS1", "TS5"])
     persons = {"mpii": 2, "lsp": 2, "human36m": 2, "mpi_inf_3dhp": 6}
     own = {"mpii": "pckh_0.5", "lsp": "pck_0.2_torso", "human36m": "three_d", "mpi_inf_3dhp": "pck_150_mm_by_group"}
     for dataset, count in persons.items():
@@ -199,7 +199,7 @@ def test_people_are_told_from_empty_pictures(
 ) -> None:
     nobody = tmp_path / "nobody"
     for name, size in {"a.jpg": 90, "deeper/c.png": 40, "wee.png": 4}.items():
-        test_datasets.write_picture(nobody / name, size, size)
+        dataset_files.write_picture(nobody / name, size, size)
     (nobody / "broken.jpg").write_bytes(b"none")
     out = tmp_path / "figures.json"
     assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody, "--empty-all", "--json", out)) == 0
@@ -215,7 +215,7 @@ def test_people_are_told_from_empty_pictures(
     assert not is_held_out("a.jpg")
     assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody)) == 2
     assert "holds no pictures that training holds out: add --empty-all" in capsys.readouterr().err
-    test_datasets.write_picture(nobody / held_out, 40, 40)
+    dataset_files.write_picture(nobody / held_out, 40, 40)
     assert main.main(evaluate_words("lsp", lspet, weights, "--empty", nobody)) == 0
     assert "People against 1 pictures without" in capsys.readouterr().out
     (tmp_path / "none").mkdir()

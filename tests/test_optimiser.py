@@ -13,6 +13,7 @@ from torch import nn
 from core import checkpoint
 from core.errors import UserError
 from train import card
+from train.engine import Trainer
 from train.muon import ADAM_RMS, Muon, orthogonalised
 
 
@@ -89,3 +90,17 @@ def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_netwo
     gaussian = dataclasses.replace(gaussian, network=dataclasses.replace(gaussian.network, maps="gaussian"))
     with pytest.raises(UserError, match="another network"):
         trainer(tmp_path, gaussian).begin_with("compact-geo")
+
+
+@pytest.mark.parametrize(("before", "after"), [("adamw", "muon"), ("muon", "adamw"), ("rmsprop", "adamw")])
+def test_another_optimisers_state_is_refused_in_words(before: str, after: str, tmp_path: Path) -> None:
+    def run(name: str) -> Trainer:
+        settings = tiny_config()
+        chosen = dataclasses.replace(settings.optimiser, name=name)
+        return trainer(tmp_path / name, dataclasses.replace(settings, optimiser=chosen))
+
+    saved, state = run(before), tmp_path / "last.pt"
+    saved.save_state(state)
+    run(before).restore(state)
+    with pytest.raises(UserError, match="of another network or optimiser"):
+        run(after).restore(state)

@@ -18,7 +18,7 @@ from conftest import RunMain, gradient
 from test_bvh import forward_kinematics
 
 import main
-from core import export, figure, film, report, skeleton
+from core import export, figure, film, media, report, skeleton
 from core.errors import UserError
 from core.pose import Pose
 
@@ -204,6 +204,34 @@ def test_an_output_that_cannot_be_written_costs_no_other(
     assert main.main([*words, "--bvh", str(blocked / "x"), "--npz", str(tmp_path / "o.npz")]) == 1
     assert (tmp_path / "o.npz").is_file()
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_a_picture_thin_as_a_thread_has_its_figure_and_its_page(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = tmp_path / "thread.png"
+    cv2.imwrite(str(thread), np.full((24_000, 8, 3), 90, np.uint8))
+    words = ["predict", "--no-flip", str(thread), "--checkpoint", str(weights), "--box", "0,0,8,24000"]
+    out = tmp_path / "out"
+    assert main.main([*words, "--report", str(out / "r.html"), "--figure", str(out)]) == 0, capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["r.html", "thread-pose.png"]
+
+
+def test_what_opencv_cannot_do_with_one_input_costs_no_other(
+    weights: Path, write_picture: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> np.ndarray:
+        if path.name == "odd.jpg":
+            raise cv2.error("Assertion failed")
+        return gradient(160, 200)
+
+    monkeypatch.setattr(media, "read_picture", read)
+    odd, good = write_picture("odd.jpg"), write_picture("good.jpg")
+    words = ["predict", "--no-flip", str(odd), str(good), "--checkpoint", str(weights), "--box", "0,0,160,200"]
+    assert main.main([*words, "--json", str(tmp_path / "o.json")]) == 1
+    found = json.loads((tmp_path / "o.json").read_text())
+    assert [item["input"] for item in found["failed"]] == [str(odd)]
+    assert [item["input"] for item in found["poses"]] == [str(good)]
 
 
 def test_two_outputs_of_one_name_are_refused(weights: Path, write_picture: Callable[..., Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import socket
@@ -15,7 +16,8 @@ from conftest import ROOT
 from test_training import write_lspet
 
 import main
-from core import sharding
+from core import report, sharding
+from core.commands import outputs
 from core.errors import RunError, UserError
 
 TIMEOUT_S = 100
@@ -115,6 +117,22 @@ def test_two_processes_predict_what_one_does(weights: Path, write_picture: Calla
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert names == ["x-2-pose.png", "x-pose.png", "y-pose.png"]
     assert "Figures: 3" in leader.stdout and "Figures" not in other.stdout
+
+
+def test_a_report_of_several_processes_has_no_more_pages_than_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MOST_PAGES", 3)
+    files = [Path(f"{number}.jpg") for number in range(10)]
+    blank = report.Drawing((0, 0, 1, 1), 1.0, (), ())
+    parts: list[outputs.Parts] = []
+    for rank in range(2):
+        entries = [{"input": str(path)} for path in sharding.Share(rank, 2).take(files)]
+        pages = [report.Page(entry, entry["input"], "", "", blank, ()) for entry in entries[:3]]
+        parts.append((entries, [], pages, (2, 0, 0)))
+    joined = outputs.Outputs(argparse.Namespace())
+    joined.join(parts, files)
+    assert [item["input"] for item in joined.entries] == [path.name for path in files]
+    _, _, pages, (left_out, _, _) = joined.parts()
+    assert [page.title for page in pages] == ["0.jpg", "1.jpg", "2.jpg"] and left_out == 7
 
 
 def test_a_bad_sample_in_one_process_stops_all(weights: Path, tmp_path: Path) -> None:

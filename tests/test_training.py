@@ -338,7 +338,7 @@ def test_damaged_training_state_is_refused_in_words(tmp_path: Path) -> None:
     run = trainer(tmp_path, tiny_config())
     for content in (b"", b"text", b"PK\x03\x04 half a zip"):
         (tmp_path / "last.pt").write_bytes(content)
-        with pytest.raises(UserError, match="damaged or of another network"):
+        with pytest.raises(UserError, match="damaged, or of another network"):
             run.restore(run.last)
 
 

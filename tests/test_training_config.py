@@ -57,3 +57,17 @@ def test_overrides_reach_nested_values() -> None:
         ["stage.2.weights.geometry=0", "run.name=x", "optimiser.batch=8"],
     )
     assert loaded.stage[2].weights.geometry == 0.0 and loaded.run.name == "x" and loaded.optimiser.batch == 8
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("stage.1.name=1", "two stages are called 1"),
+        ("stage.0.name=a/b", "'a/b' cannot be part of a file's name"),
+        ("run.name=", "'' cannot be part of a file's name"),
+    ],
+)
+def test_names_that_no_file_can_have_are_refused_before_the_first_step(override: str, sentence: str) -> None:
+    key, _, value = override.partition("=")
+    with pytest.raises(UserError, match=sentence):
+        config.load(ROOT / "resources" / "configs" / "compact.toml", [f'{key}="{value}"'])

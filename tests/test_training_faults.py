@@ -80,7 +80,8 @@ def test_the_words_after_a_stop_go_on_with_the_run(tmp_path: Path) -> None:
     output, _ = first.communicate(timeout=80)
     words = shlex.split(output.split("go on with: ")[1].splitlines()[0])
     assert words[:2] == ["bonesight", "train"]
-    again = start(["main.py", *words[1:], "--device", "cpu"])
+    assert words[words.index("--device") + 1] == "cpu"
+    again = start(["main.py", *words[1:]])
     output, _ = again.communicate(timeout=80)
     assert again.returncode == 0 and "Done:" in output, output
     assert [row["step"] for row in rows(out)] == ["2", "4", "6"]

@@ -38,6 +38,42 @@ def saved(window: MainWindow, key: str, target: Path, qtbot: QtBot, monkeypatch:
     return target
 
 
+def test_export_writes_pictures_with_something_on_them(
+    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window.gl = True
+    window = open_window(photo)
+    out = tmp_path / "out"
+    out.mkdir()
+    for key in ("export_picture", "export_window", "export_3d"):
+        target = out / f"{key}.png"
+        monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (str(t), ""))
+        window.actions_by_key[key].trigger()
+        if key != "export_3d" or window.space.fault is None:
+            assert target.stat().st_size > 2000
+    gone = photo / "a.png"  # a file where a folder should be
+    monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(gone), ""))
+    window.toasts.clear()
+    window.actions_by_key["export_picture"].trigger()
+    assert "could not be written" in window.toasts.texts[-1]
+
+
+def test_exported_numbers_are_those_on_screen(
+    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(photo)
+    for key, name in (("export_json", "pose.json"), ("export_csv", "joints")):
+        target = str(tmp_path / name)
+        monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (t, ""))
+        window.actions_by_key[key].trigger()
+    document = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))
+    bones = document["poses"][0]["bones"]
+    shown = [window.bones.model.index(row, 1).data() for row in range(skeleton.BONE_COUNT)]
+    assert [f"{bone['length_mm']:.0f}" for bone in bones] == shown
+    assert document["checkpoint"]["name"] == "one"
+    assert (tmp_path / "joints.csv").read_text(encoding="utf-8").count("\n") == 17
+
+
 def test_every_export_tells_the_numbers_on_screen(
     open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

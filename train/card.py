@@ -73,7 +73,8 @@ def render(info: checkpoint.CheckpointInfo) -> str:
     ]
     for name, used in metadata["data"].items():
         labels = f"{used['labels']} labels" if used["labels"] in ("2D", "3D") else used["labels"]
-        lines.append(f"- **{name}**: {used['pictures']} pictures, {labels}. {metadata['terms'][name]}")
+        # Runs begun by earlier versions name no terms of pictures without people.
+        lines.append(f"- **{name}**: {used['pictures']} pictures, {labels}. {metadata['terms'].get(name, '')}".rstrip())
     lines += [
         "",
         "The weights may be used and passed on under these terms; none of the photos is part of this program.",

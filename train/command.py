@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
 def _again(args: argparse.Namespace, out: Path) -> str:
     """Return the command that goes on with this run."""
     words = ["bonesight", "train", str(args.config), "--data", str(args.data), "--out", str(out), "--resume"]
+    if args.device != "auto":
+        words += ["--device", args.device]
     for override in args.set:
         words += ["--set", override]
     return shlex.join(words)

@@ -217,6 +217,12 @@ def _check(config: Config) -> None:
         raise UserError("optimiser.batch is below 2", "batch norm needs at least two samples")
     if any(stage.iterations < 1 for stage in config.stage):
         raise UserError("a stage has no iterations", "give each [[stage]] at least one")
+    names = [stage.name for stage in config.stage]
+    if len(set(names)) < len(names):
+        raise UserError(f"two stages are called {max(names, key=names.count)}", "give each stage.N.name of its own")
+    for name in (*names, config.run.name):
+        if not name or Path(name).name != name:
+            raise UserError(f"{name!r} cannot be part of a file's name", "mend run.name or stage.N.name")
     shares = {f"stage.{index}.depth_fraction": stage.depth_fraction for index, stage in enumerate(config.stage)}
     shares["data.empty_share"] = config.data.empty_share
     shares |= {f"augment.{name}": value for name, value in asdict(config.augment).items() if "probability" in name}

@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from core import sharding
 from core.errors import UserError
 from core.network import NetworkOutput, PoseNetwork
 
@@ -130,9 +131,13 @@ def group(device: str) -> Iterator[Group]:
 
     Args:
         device: ``cuda`` (one GPU for each process, NCCL) or ``cpu`` (Gloo).
+
+    Raises:
+        UserError: torchrun's variables make no sense, or there are fewer GPUs than processes.
+        RunError: the others did not come.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    share = sharding.from_environment()
+    if share.count == 1:
         yield Group()
         return
     here = int(os.environ.get("LOCAL_RANK", "0"))
@@ -143,9 +148,12 @@ def group(device: str) -> Iterator[Group]:
                 f"give --nproc-per-node {torch.cuda.device_count()}",
             )
         torch.cuda.set_device(here)
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield Group(dist.get_rank(), size, here, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise sharding.not_met(share) from error
+    try:
+        yield Group(share.rank, share.count, here, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     finally:
         dist.destroy_process_group()
 

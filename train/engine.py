@@ -55,6 +55,20 @@ def _optimiser(config: Config, model: network.PoseNetwork) -> torch.optim.Optimi
     return torch.optim.AdamW(groups, lr=1e-4)
 
 
+_MARKS = {"alpha", "amsgrad", "orthogonal"}
+"""Keys of a parameter group that only RMSprop, AdamW or Muon has."""
+
+
+def _take_over(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimiser's state; another kind's may have as many groups, and torch would take it."""
+    own, given = (
+        [_MARKS & set(group) for group in groups] for groups in (optimiser.param_groups, state["param_groups"])
+    )
+    if own != given:
+        raise ValueError("the state is of another optimiser")
+    optimiser.load_state_dict(state)
+
+
 class Trainer:
     """One training run in one folder.
 
@@ -101,13 +115,13 @@ class Trainer:
         """Go on from a training state.
 
         Raises:
-            UserError: it is missing, damaged or of another network.
+            UserError: it is missing, damaged or of another network or optimiser.
         """
         state = self.group.from_first(states.read(path) if self.group.leads else None)
         try:
             self.model.load_state_dict(state["model"])
             self.average.state = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
-            self.optimiser.load_state_dict(state["optimiser"])
+            _take_over(self.optimiser, state["optimiser"])
             self.step = int(state["step"])
             self._minutes = float(state["minutes"])
             self._best_pck = float(state.get("best_pck", -math.inf))

@@ -85,8 +85,11 @@ def depth_loss(depth_norm: Tensor, targets: Targets) -> Tensor:
 
 
 def geometry_term(depth_norm: Tensor, targets: Targets, weighting: Weighting) -> Tensor:
-    """L_geo on the samples with 2D labels only, their mean; zero if the batch has none."""
-    flat = ~targets.has_depth
+    """L_geo on the samples with 2D labels only, their mean; zero if the batch has none.
+
+    Pictures without people have no labels: counted with a loss of zero, they would only lower the term's weight.
+    """
+    flat = ~targets.has_depth & targets.annotated.any(-1)
     if not bool(flat.any()):
         return depth_norm.sum() * 0.0
     return geometry_loss(targets.joints_norm[flat], depth_norm[flat].float(), targets.annotated[flat], weighting).mean()

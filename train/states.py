@@ -76,4 +76,4 @@ def read(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path) -> UserError:
     """Return what to say of a state that cannot be used."""
-    return UserError(f"{path.name} is damaged or of another network", "use stage-*.pt or start anew")
+    return UserError(f"{path.name} is damaged, or of another network or optimiser", "use stage-*.pt or start anew")

@@ -142,6 +142,8 @@ class Files:
             frame: what it is of.
             write: writes it to a path under a title.
         """
+        import cv2
+
         own = self.stem(frame.source)
         stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
         target = self.place(self.args.figure, stem, f".{self.args.figure_format}")
@@ -149,7 +151,7 @@ class Files:
             self._figures.append(write(target, _title(frame)))
         except UserError as error:
             self.not_drawn(error)
-        except (ArithmeticError, MemoryError, RuntimeError, ValueError) as error:
+        except (ArithmeticError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
             # The pose is found and goes into the files; only its figure is missing.
             told = f"the figure of {frame.source.name} could not be drawn ({shortly(error)})"
             self.not_drawn(UserError(told, "report this file"))
@@ -196,14 +198,19 @@ class Outputs(Files):
 
     def join(self, parts: Sequence[Parts], files: Sequence[Path]) -> None:
         """Take over what all processes did, in the order of the inputs."""
+        from core import report
+
         self.entries = in_order((item for entries, _, _, _ in parts for item in entries), files)
         self._figures = [path for _, figures, _, _ in parts for path in figures]
         pages = [page for _, _, pages, _ in parts for page in pages]
         places = {id(page.entry): page for page in pages}
-        self._pages = [places[id(item)] for item in in_order((page.entry for page in pages), files)]
         self._left_out, self._undrawn, self.unwritten = (
             sum(counts) for counts in zip(*(part[3] for part in parts), strict=True)
         )
+        # Each kept its first pages, so the first of all are among them.
+        ordered = [places[id(item)] for item in in_order((page.entry for page in pages), files)]
+        self._pages, over = ordered[: report.MOST_PAGES], ordered[report.MOST_PAGES :]
+        self._left_out += len(over)
 
     def finish(self, failed: list[dict[str, str]]) -> int:
         """Write what holds all inputs; return how many files could not be written, of all that were asked for."""

@@ -207,6 +207,7 @@ def figure_stems(files: Sequence[Path]) -> dict[Path, str]:
 
 def attempt(path: Path, one: Callable[[Path], None], fail: Callable[[Path, UserError], None]) -> None:
     """Do one input; whatever goes wrong with it is told and must not cost the others."""
+    import cv2
     import torch
 
     try:
@@ -215,7 +216,7 @@ def attempt(path: Path, one: Callable[[Path], None], fail: Callable[[Path, UserE
         fail(path, error)
     except (MemoryError, torch.OutOfMemoryError):
         fail(path, UserError("there is not enough memory for it", "make it smaller, or add --device cpu"))
-    except (ArithmeticError, RuntimeError, ValueError) as error:
+    except (ArithmeticError, RuntimeError, ValueError, cv2.error) as error:
         # Nothing foresaw this one.
         what = f"it could not be processed ({outputs.shortly(error)})"
         fail(path, UserError(what, "try another file and report this one"))
