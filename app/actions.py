@@ -110,6 +110,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
                "Mirror averaging: also look at the mirrored picture and average. Steadier, and slower", "mirror",
                checkable=True, short="Mirror", separated=True),
+    ActionSpec("refine", "Model", "Refine in space", ("Shift+R",),
+               "Beyond the paper: bend the 3D skeleton a little, so that its bones fit each other. "
+               "The joints in the picture stay where the network saw them", checkable=True),
     ActionSpec("training", "Model", "Training…", ("Ctrl+T",), "Start, watch and stop a training run", separated=True),
     ActionSpec("export_picture", "Export", "Picture view…", ("Ctrl+E",),
                "Save the picture with what is drawn over it, as PNG or SVG"),

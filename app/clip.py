@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAPS_BYTES: Final = 256 * 1024**2
 """Heatmaps are kept up to this size, newest first; a frame whose maps are gone is looked at again when it is shown."""
 MOST_TRACKS: Final = 4
-"""Settings (model, mirror, box) whose poses are kept: switching back to one of them computes nothing anew."""
+"""Settings (model, mirror, refine, box) whose poses are kept: switching back to one of them computes nothing anew."""
 
 _WAYS: Final[tuple[LocatedBy, ...]] = ("given", "search", "track")
 _NO_MAPS: Final = np.zeros((skeleton.JOINT_COUNT, 2, 2), np.float32)
@@ -50,8 +50,8 @@ class Clip:
         return self.index.count
 
 
-TrackKey = tuple[str, str, bool, Box | None]
-"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, the box given."""
+TrackKey = tuple[str, str, bool, bool, Box | None]
+"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, refining, the box given."""
 
 
 class PoseTrack:

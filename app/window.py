@@ -160,7 +160,10 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
-        for signal in (state.display_changed, state.mirror_changed, state.picture_changed, state.trail_changed):
+        for signal in (
+            state.display_changed, state.mirror_changed, state.refine_changed, state.picture_changed,
+            state.trail_changed,
+        ):  # fmt: skip
             signal.connect(self._sync_actions)
         self.comparing.changed.connect(lambda: self.chrome.show_comparing(self.comparing.on))
         self.chrome.show_comparing(False)
@@ -183,6 +186,7 @@ class MainWindow(QMainWindow):
             "strips": display.strips,
             "why": display.why,
             "mirror": self.state.mirror,
+            "refine": self.state.refine,
         }
         for key, checked in checks.items():
             actions[key].setChecked(checked)
@@ -214,6 +218,7 @@ class MainWindow(QMainWindow):
 
     def _restore_options(self) -> None:
         self.state.set_mirror(self.settings.flag("mirror", True))
+        self.state.set_refine(self.settings.flag("refine", False))
         self.comparing.preferred = self.settings.text("model_b")
         verdict = self.settings.text("colours") == ColourMode.VERDICT
         self.state.set_display(
@@ -226,6 +231,7 @@ class MainWindow(QMainWindow):
         settings, display = self.settings, self.state.display
         settings.save_window(self)
         settings.set("mirror", self.state.mirror)
+        settings.set("refine", self.state.refine)
         settings.set("opacity", display.opacity)
         settings.set("colours", display.colours)
         settings.set("labels", display.labels)

@@ -27,6 +27,8 @@ class DrawRequest:
         checkpoint: name, preset, geometry_loss and sha256 of what made the pose.
         model_source: bundled name or file of that checkpoint, whose terms a report tells; empty if unknown.
         path: the file to write, its suffix the format; None for a figure to paste elsewhere.
+        frame: its number in a video.
+        time_s: seconds from the start of its video, None for a picture of its own.
     """
 
     pose: Pose
@@ -36,6 +38,8 @@ class DrawRequest:
     checkpoint: dict[str, object]
     model_source: str = ""
     path: Path | None = None
+    frame: int = 0
+    time_s: float | None = None
 
 
 class DrawingService(Worker):
@@ -75,7 +79,7 @@ class DrawingService(Worker):
             made = figure.draw(request.rgb, request.pose, request.title)
             self.drawn.emit(figure.render(made, "png", request.pose, request.title))
         elif path.suffix.lower() == ".html":
-            entry = export.entry(request.pose, request.source)
+            entry = export.entry(request.pose, request.source, request.frame, request.time_s)
             page = report.page(request.rgb, request.pose, entry, request.title)
             report.write(path, [page], request.checkpoint, _terms(request))
             self.written.emit(path)
