@@ -113,6 +113,20 @@ class PoseTrack:
             **values,
         )
 
+    @property
+    def example(self) -> Pose:
+        """One of the poses: what made it made the others too."""
+        assert self._example is not None
+        return self._example
+
+    def copy(self) -> PoseTrack:
+        """Return the same poses without heatmaps, for another thread to read while this track is added to."""
+        other = PoseTrack(len(self.known))
+        other.known, other.lengths_mm, other._way = self.known.copy(), self.lengths_mm.copy(), self._way.copy()
+        other._values = {name: values.copy() for name, values in self._values.items()}
+        other._example = self._example
+        return other
+
     def run_length(self) -> int:
         """Return how many frames from the start are known without a gap."""
         return len(self.known) if self.known.all() else int(np.argmin(self.known))

@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._make_chrome()
         self.setStatusBar(StatusBar(self.state))
+        self.statusBar().addPermanentWidget(self.exports.clips.bar)
         self.toasts = ToastStack(self.notifier, self)
         self._connect()
         self._first = True
@@ -140,7 +141,9 @@ class MainWindow(QMainWindow):
         self._commands = commands = Commands(
             self, self.session, self.themes, self.settings, self.notifier, *views, self.timeline, self.comparing
         )
-        self.exports = Exports(self, self.state, self.settings, self.notifier, *views)
+        self.exports = Exports(
+            self, self.state, self.settings, self.notifier, *views, self.session.playback, self.comparing
+        )
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier)
         parts = (commands, self.exports, self.tools, self.comparing)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
@@ -165,6 +168,7 @@ class MainWindow(QMainWindow):
             state.trail_changed,
         ):  # fmt: skip
             signal.connect(self._sync_actions)
+        self.comparing.compared.connect(self._sync_actions)
         self.comparing.changed.connect(lambda: self.chrome.show_comparing(self.comparing.on))
         self.chrome.show_comparing(False)
         stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
@@ -193,6 +197,7 @@ class MainWindow(QMainWindow):
         picture = self.state.picture
         for key in ("close", "export_picture", "draw_box", "find_person", *OF_A_POSE):
             actions[key].setEnabled(picture is not None)
+        actions["export_comparison"].setEnabled(self.comparing.comparison is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
         for key in VIDEO_KEYS:
             actions[key].setEnabled(self.state.clip is not None)

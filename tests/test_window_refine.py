@@ -1,4 +1,4 @@
-"""The switch "Refine in space" at the window: off at first, remembered, for A and B, and never mixed with other poses."""
+"""The switch "Refine in space" at the window: off at first, remembered, for A and B, and never mixed up."""
 
 from __future__ import annotations
 
