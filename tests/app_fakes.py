@@ -124,6 +124,7 @@ class Opener:
             assert not window.session.playback.clips.isRunning(), "a thread was left behind"
             assert not window.comparing.inference.isRunning(), "a thread was left behind"
             assert not window.comparing.folders.isRunning(), "a thread was left behind"
+            assert not window.exports.clips.service.isRunning(), "a thread was left behind"
             window.deleteLater()
 
 

@@ -28,7 +28,8 @@ def test_the_report_of_a_comparison_tells_what_its_json_tells(
 ) -> None:
     pictures = [str(write_picture(name)) for name in ("a.jpg", "b.jpg")]
     out = tmp_path / "out"
-    words = ["compare", *pictures, "--a", str(weights), "--b", str(other), "--no-flip", "--box", "0,0,160,200"]
+    words = ["compare", *pictures, "--a", str(weights), "--b", str(other), "--no-flip", "--refine"]
+    words += ["--box", "0,0,160,200"]
     files = ["--json", str(out / "c.json"), "--report", str(out / "c.html"), "--figure", str(out)]
     assert main.main([*words, *files, "--figure-format", "svg"]) == 0
     told = json.loads((out / "c.json").read_text())
@@ -44,6 +45,7 @@ def test_the_report_of_a_comparison_tells_what_its_json_tells(
     assert [row[2] for row in joints] == [f"{distance:.0f}" for distance in distances]
     for info in told["checkpoints"].values() if isinstance(told["checkpoints"], dict) else told["checkpoints"]:
         assert info["sha256"] in text
+    assert item["refined"] and text.count("refined in space") == 2
     assert "research use" in text and "2 comparisons" in text
     assert f"{told['summary']['mean']['distance_mm']:.0f}" in next(row for row in parsed.rows if len(row) == 6)
     assert {path.name for path in out.iterdir()} == {"c.json", "c.html", "a-compare.svg", "b-compare.svg"}
