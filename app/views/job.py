@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+
+_HEIGHT_PX: Final = 16
 
 
 class JobBar(QWidget):
@@ -24,6 +28,10 @@ class JobBar(QWidget):
         row.setSpacing(8)
         for part in (self.text, self.bar, self.button):
             row.addWidget(part)
+        # The status bar is as high as its highest part, seen or not.
+        self.setFixedHeight(_HEIGHT_PX)
+        self.button.setFixedHeight(_HEIGHT_PX)
+        self.button.setStyleSheet("padding: 0 6px;")
         self.hide()
 
     def begin(self, text: str) -> None:
