@@ -110,6 +110,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("mirror", "Model", "Average with the mirrored picture", ("R",),
                "Mirror averaging: also look at the mirrored picture and average. Steadier, and slower", "mirror",
                checkable=True, short="Mirror", separated=True),
+    ActionSpec("refine", "Model", "Refine in space", ("Shift+R",),
+               "Beyond the paper: bend the 3D skeleton a little, so that its bones fit each other. "
+               "The joints in the picture stay where the network saw them", checkable=True),
     ActionSpec("training", "Model", "Training…", ("Ctrl+T",), "Start, watch and stop a training run", separated=True),
     ActionSpec("export_picture", "Export", "Picture view…", ("Ctrl+E",),
                "Save the picture with what is drawn over it, as PNG or SVG"),
@@ -119,11 +122,17 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                "Save a figure for print: picture, 3D from two sides and bone table, as PNG or SVG", separated=True),
     ActionSpec("export_report", "Export", "Report…", ("Ctrl+Shift+R",),
                "Save one page with pictures, tables and the checkpoint's terms, as HTML or PDF"),
+    ActionSpec("export_comparison", "Export", "Comparison…", ("Ctrl+Alt+C",),
+               "Save both models' poses side by side with their differences: one HTML page, or a figure"),
     ActionSpec("export_json", "Export", "Pose as JSON…", ("Ctrl+J",),
                "Save joints, bones and verdicts, the same as the command predict --json writes", separated=True),
     ActionSpec("export_csv", "Export", "Joints as CSV…", (), "Save one row per joint, units in the header"),
-    ActionSpec("export_npz", "Export", "Arrays as NPZ…", (), "Save NumPy arrays with units, axes and checkpoint"),
-    ActionSpec("export_bvh", "Export", "Body as BVH…", (), "Save a skeleton for animation programs"),
+    ActionSpec("export_npz", "Export", "Arrays as NPZ…", (),
+               "Save NumPy arrays with units, axes and checkpoint; of a video, all its frames"),
+    ActionSpec("export_bvh", "Export", "Body as BVH…", (),
+               "Save a skeleton for animation programs; of a video, its motion"),
+    ActionSpec("export_film", "Export", "Video with skeletons…", ("Ctrl+Shift+V",),
+               "Save the open video with the 2D skeleton drawn into every frame, as MP4"),
     ActionSpec("copy_figure", "Export", "Copy figure", ("Ctrl+Shift+G",), "Put the figure on the clipboard",
                separated=True),
     ActionSpec("copy_table", "Export", "Copy bone table", ("Ctrl+C",), "Put the bone table on the clipboard"),
@@ -147,7 +156,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip
 
-VIDEO_KEYS: Final = tuple(spec.key for spec in ACTIONS if spec.menu == "Video" and not spec.checkable)
+VIDEO_KEYS: Final = (
+    *(spec.key for spec in ACTIONS if spec.menu == "Video" and not spec.checkable), "export_film",
+)  # fmt: skip
 """What needs a video."""
 
 TOOLBAR: Final = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAPS_BYTES: Final = 256 * 1024**2
 """Heatmaps are kept up to this size, newest first; a frame whose maps are gone is looked at again when it is shown."""
 MOST_TRACKS: Final = 4
-"""Settings (model, mirror, box) whose poses are kept: switching back to one of them computes nothing anew."""
+"""Settings (model, mirror, refine, box) whose poses are kept: switching back to one of them computes nothing anew."""
 
 _WAYS: Final[tuple[LocatedBy, ...]] = ("given", "search", "track")
 _NO_MAPS: Final = np.zeros((skeleton.JOINT_COUNT, 2, 2), np.float32)
@@ -50,8 +50,8 @@ class Clip:
         return self.index.count
 
 
-TrackKey = tuple[str, str, bool, Box | None]
-"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, the box given."""
+TrackKey = tuple[str, str, bool, bool, Box | None]
+"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, refining, the box given."""
 
 
 class PoseTrack:
@@ -112,6 +112,20 @@ class PoseTrack:
             refined=example.refined,
             **values,
         )
+
+    @property
+    def example(self) -> Pose:
+        """One of the poses: what made it made the others too."""
+        assert self._example is not None
+        return self._example
+
+    def copy(self) -> PoseTrack:
+        """Return the same poses without heatmaps, for another thread to read while this track is added to."""
+        other = PoseTrack(len(self.known))
+        other.known, other.lengths_mm, other._way = self.known.copy(), self.lengths_mm.copy(), self._way.copy()
+        other._values = {name: values.copy() for name, values in self._values.items()}
+        other._example = self._example
+        return other
 
     def run_length(self) -> int:
         """Return how many frames from the start are known without a gap."""

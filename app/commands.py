@@ -97,6 +97,7 @@ class Commands:
             "open_checkpoint": lambda _: self.open_checkpoint(),
             "model_next": lambda _: self.next_model(),
             "mirror": session.set_mirror,
+            "refine": session.set_refine,
             "shortcuts": lambda _: help_pages.show_page(
                 self._window, "Keyboard and mouse", actions.help_text(), (760, 640)
             ),

@@ -172,7 +172,8 @@ class Comparing(QObject):
         known = self.pose is not None
         self.pose = self.comparison = None
         if self.on and self.model is not None and state.pose is not None and state.picture is not None:
-            self.inference.infer(InferenceRequest(self._token, state.picture.rgb, state.pose.box_px, state.mirror))
+            how = (state.mirror, state.refine)
+            self.inference.infer(InferenceRequest(self._token, state.picture.rgb, state.pose.box_px, *how))
             self._say("B looks at the box that A looked at")
         elif self.activity.startswith("B looks"):
             self._say("")
@@ -266,7 +267,7 @@ class Comparing(QObject):
         if not self.folders.isRunning():
             self.folders.start()
         sources = (state.model.source, self.model.source)
-        self.folders.compare(FolderRequest(self._folder_token, state.trail, sources, state.mirror))
+        self.folders.compare(FolderRequest(self._folder_token, state.trail, sources, state.mirror, state.refine))
         self.folder_changed.emit()
 
     def cancel_folder(self) -> None:

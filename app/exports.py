@@ -11,9 +11,12 @@ from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.capture import window_picture
+from app.clip_exports import KINDS, ClipExports
+from app.comparing import Comparing
 from app.notifications import Notifier
+from app.playback import Playback
 from app.services import exporter
-from app.services.drawing import DrawingService, DrawRequest
+from app.services.drawing import ComparisonRequest, DrawingService, DrawRequest
 from app.settings import Settings
 from app.state import AppState, Picture
 from app.views.bones import BonesPanel
@@ -38,7 +41,8 @@ class Exports:
 
     def __init__(
         self, window: QWidget, state: AppState, settings: Settings, notifier: Notifier, picture: PicturePanel,
-        space: Skeleton3DPanel, bones: BonesPanel,
+        space: Skeleton3DPanel, bones: BonesPanel, playback: Playback,
+        comparing: Comparing,
     ) -> None:  # fmt: skip
         self._window = window
         self._state = state
@@ -47,6 +51,9 @@ class Exports:
         self._picture = picture
         self._space = space
         self._bones = bones
+        self._comparing = comparing
+        self.clips = ClipExports(state, playback, notifier, self._ask_where, window)
+        self.clips.written.connect(self._told)
         self.drawing = DrawingService(window)
         self.drawing.written.connect(self._written)
         self.drawing.failed.connect(self._failed)
@@ -60,21 +67,25 @@ class Exports:
             "export_window": lambda _: self.export_window(),
             "export_figure": lambda _: self.export_drawn("figure", (PNG, SVG)),
             "export_report": lambda _: self.export_drawn("report", (HTML, PDF)),
+            "export_comparison": lambda _: self.export_comparison(),
             "export_json": lambda _: self.export_data("pose", "JSON (*.json)", exporter.save_json),
             "export_csv": lambda _: self.export_csv(),
-            "export_npz": lambda _: self.export_data("pose", "NumPy arrays (*.npz)", exporter.save_npz),
-            "export_bvh": lambda _: self.export_data("pose", "BVH body (*.bvh)", exporter.save_bvh),
+            "export_npz": lambda _: self.export_frames("export_npz", exporter.save_npz),
+            "export_bvh": lambda _: self.export_frames("export_bvh", exporter.save_bvh),
+            "export_film": lambda _: self.clips.export("export_film"),
             "copy_figure": lambda _: self.copy_figure(),
             "copy_table": lambda _: self.copy_table(),
         }
 
     def ask_to_stop(self) -> None:
-        """Let the thread end after what it draws."""
+        """Let the threads end after what they do."""
         self.drawing.ask_to_stop()
+        self.clips.service.ask_to_stop()
 
     def stop(self, timeout_ms: int = 500) -> bool:
-        """End the thread that draws. Return whether it ended in time."""
-        return self.drawing.stop(timeout_ms)
+        """End the threads. Return whether they ended in time."""
+        ended = [worker.stop(timeout_ms) for worker in (self.drawing, self.clips.service)]
+        return all(ended)
 
     def export_picture(self) -> None:
         """Save the picture view."""
@@ -121,12 +132,32 @@ class Exports:
             self._state.set_activity(f"drawing {path.name}")
             self.drawing.draw(self._request(*shown, path))
 
+    def export_comparison(self) -> None:
+        """Have A and B drawn side by side into a page or a figure."""
+        shown, other = self._shown(), self._comparing.pose
+        if shown is None or other is None:
+            self._notifier.info("there is no comparison to export yet", "switch on Compare (C) and wait for model B")
+            return
+        path = self._ask_where("compare", (HTML, PDF, PNG, SVG))
+        if path is not None:
+            self._state.set_activity(f"drawing {path.name}")
+            picture, pose = shown
+            a, b = (self._request(picture, one, path) for one in (pose, other))
+            self.drawing.draw(ComparisonRequest(a, b))
+
     def export_data(self, what: str, kind: str, save: Callable[..., None]) -> None:
         """Save the pose in one of the formats for programs."""
         shown = self._shown()
         path = self._ask_where(what, (kind,)) if shown else None
         if shown and path:
             self._save(path, lambda: save(*shown, self._state.models, path))
+
+    def export_frames(self, key: str, save: Callable[..., None]) -> None:
+        """Save what the command writes for a picture or a whole video in one file."""
+        if self._state.clip is not None:
+            self.clips.export(key)
+        else:
+            self.export_data(*KINDS[key], save)
 
     def export_csv(self) -> None:
         """Save the joints as CSV."""
@@ -169,7 +200,8 @@ class Exports:
         maker = exporter.made_by(pose, self._state.models)
         told = exporter.checkpoint_of(pose, self._state.models)
         source = "" if maker is None else maker.source
-        return DrawRequest(pose, picture.rgb, picture.path, picture.title, told, source, path)
+        title = picture.title if picture.time_s is None else f"{picture.title}, {picture.time_s:.2f} s"
+        return DrawRequest(pose, picture.rgb, picture.path, title, told, source, path, picture.frame, picture.time_s)
 
     def _shown(self) -> tuple[Picture, Pose] | None:
         picture, pose = self._state.picture, self._state.pose

@@ -183,11 +183,11 @@ class Playback(QObject):
     # Poses
 
     def look(self) -> None:
-        """Use the poses of the model, box and mirror setting of now, and find those that are missing."""
+        """Use the poses of the model, box and settings of now, and find those that are missing."""
         model = self._state.model
         if self.clip is None or self._tracks is None or model is None:
             return
-        key = (model.source, model.sha256, self._state.mirror, self._state.box_px)
+        key = (model.source, model.sha256, self._state.mirror, self._state.refine, self._state.box_px)
         self.track = self._tracks.of(key)
         self._start_run()
         self.progress.emit()
@@ -230,7 +230,7 @@ class Playback(QObject):
             return
         token = self._state.next_token()
         box = known.box_px if known is not None else box
-        self._inference.infer(InferenceRequest(token, picture.rgb, box, self._state.mirror))
+        self._inference.infer(InferenceRequest(token, picture.rgb, box, self._state.mirror, self._state.refine))
 
     def _start_run(self) -> None:
         clip, track, model = self.clip, self.track, self._state.model
@@ -243,9 +243,8 @@ class Playback(QObject):
         self._run_token += 1
         self.running = True
         before = track.get(start - 1) if start else None
-        self._inference.run_ahead(
-            RunRequest(self._run_token, clip, model, start, before, self._state.box_px, self._state.mirror)
-        )
+        how = (self._state.box_px, self._state.mirror, self._state.refine)
+        self._inference.run_ahead(RunRequest(self._run_token, clip, model, start, before, *how))
 
     def _end_run(self) -> None:
         self._inference.stop_ahead()

@@ -237,7 +237,7 @@ class Session(QObject):
     # Poses
 
     def ask_for_pose(self) -> None:
-        """Look at the open picture again with the model, box and mirror setting of now."""
+        """Look at the open picture again with the model, box and settings of now."""
         token = self.state.next_token()
         picture = self.state.picture
         if picture is None or self.state.model is None:
@@ -246,7 +246,7 @@ class Session(QObject):
             self.playback.look()
             return
         self.state.set_activity("looking for the person" if self.state.box_px is None else "looking at the box")
-        request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror)
+        request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror, self.state.refine)
         self.inference.infer(request)
 
     def give_box(self, box: Box | None) -> None:
@@ -258,6 +258,12 @@ class Session(QObject):
         """Switch mirror averaging and look again."""
         if mirror != self.state.mirror:
             self.state.set_mirror(mirror)
+            self.ask_for_pose()
+
+    def set_refine(self, refine: bool) -> None:
+        """Switch refining in space and look again."""
+        if refine != self.state.refine:
+            self.state.set_refine(refine)
             self.ask_for_pose()
 
     def _apply_box(self, box: Box | None) -> None:

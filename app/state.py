@@ -125,6 +125,7 @@ class AppState(QObject):
     models_changed = Signal()
     model_changed = Signal()
     mirror_changed = Signal()
+    refine_changed = Signal()
     trail_changed = Signal()
     activity_changed = Signal()
 
@@ -139,6 +140,7 @@ class AppState(QObject):
         self.models: tuple[ModelEntry, ...] = ()
         self.model: ModelEntry | None = None
         self.mirror = True
+        self.refine = False
         self.trail: tuple[Path, ...] = ()
         self.trail_index = -1
         self.activity = ""
@@ -216,6 +218,12 @@ class AppState(QObject):
         if mirror != self.mirror:
             self.mirror = mirror
             self.mirror_changed.emit()
+
+    def set_refine(self, refine: bool) -> None:
+        """Switch the bending of the skeleton in space towards bones that can be real."""
+        if refine != self.refine:
+            self.refine = refine
+            self.refine_changed.emit()
 
     def set_trail(self, paths: Sequence[Path], index: int) -> None:
         """Set the pictures that next and previous step through."""

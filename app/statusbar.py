@@ -36,7 +36,8 @@ class StatusBar(QStatusBar):
         self.activity.setText(f"{state.activity[0].upper()}{state.activity[1:]}…" if state.activity else idle)
         trail = f"{state.trail_index + 1} of {len(state.trail)}" if state.trail else ""
         size = "" if state.picture is None else "{} × {} px".format(*state.picture.size_px)
-        model = "no model" if state.model is None else state.model.name
+        refined = ", refined" if state.pose is not None and state.pose.refined else ""
+        model = "no model" if state.model is None else f"{state.model.name}{refined}"
         latency = "" if state.latency_ms is None else f"pose in {state.latency_ms:.0f} ms"
         for label, text in (
             (self.place, trail), (self.size, size), (self.model, model), (self.device, state.device.upper()),

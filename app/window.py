@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._make_chrome()
         self.setStatusBar(StatusBar(self.state))
+        self.statusBar().addPermanentWidget(self.exports.clips.bar)
         self.toasts = ToastStack(self.notifier, self)
         self._connect()
         self._first = True
@@ -140,7 +141,9 @@ class MainWindow(QMainWindow):
         self._commands = commands = Commands(
             self, self.session, self.themes, self.settings, self.notifier, *views, self.timeline, self.comparing
         )
-        self.exports = Exports(self, self.state, self.settings, self.notifier, *views)
+        self.exports = Exports(
+            self, self.state, self.settings, self.notifier, *views, self.session.playback, self.comparing
+        )
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier)
         parts = (commands, self.exports, self.tools, self.comparing)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
@@ -160,8 +163,12 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
-        for signal in (state.display_changed, state.mirror_changed, state.picture_changed, state.trail_changed):
+        for signal in (
+            state.display_changed, state.mirror_changed, state.refine_changed, state.picture_changed,
+            state.trail_changed,
+        ):  # fmt: skip
             signal.connect(self._sync_actions)
+        self.comparing.compared.connect(self._sync_actions)
         self.comparing.changed.connect(lambda: self.chrome.show_comparing(self.comparing.on))
         self.chrome.show_comparing(False)
         stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
@@ -183,12 +190,14 @@ class MainWindow(QMainWindow):
             "strips": display.strips,
             "why": display.why,
             "mirror": self.state.mirror,
+            "refine": self.state.refine,
         }
         for key, checked in checks.items():
             actions[key].setChecked(checked)
         picture = self.state.picture
         for key in ("close", "export_picture", "draw_box", "find_person", *OF_A_POSE):
             actions[key].setEnabled(picture is not None)
+        actions["export_comparison"].setEnabled(self.comparing.comparison is not None)
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
         for key in VIDEO_KEYS:
             actions[key].setEnabled(self.state.clip is not None)
@@ -214,6 +223,7 @@ class MainWindow(QMainWindow):
 
     def _restore_options(self) -> None:
         self.state.set_mirror(self.settings.flag("mirror", True))
+        self.state.set_refine(self.settings.flag("refine", False))
         self.comparing.preferred = self.settings.text("model_b")
         verdict = self.settings.text("colours") == ColourMode.VERDICT
         self.state.set_display(
@@ -226,6 +236,7 @@ class MainWindow(QMainWindow):
         settings, display = self.settings, self.state.display
         settings.save_window(self)
         settings.set("mirror", self.state.mirror)
+        settings.set("refine", self.state.refine)
         settings.set("opacity", display.opacity)
         settings.set("colours", display.colours)
         settings.set("labels", display.labels)

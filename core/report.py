@@ -165,10 +165,13 @@ def html(
         failed: from ``export.failure``.
         left_out: how many poses there were beside the pages.
     """
-    template = _environment().get_template("poses.html")
-    return template.render(
-        pages=pages, checkpoint=checkpoint, terms=terms, failed=failed, left_out=left_out, **_shared()
-    )
+    facts = {"pages": pages, "checkpoint": checkpoint, "terms": terms, "failed": failed, "left_out": left_out}
+    return render("poses.html", **facts)
+
+
+def render(name: str, **facts: Any) -> str:
+    """Return a template of ``resources/report`` filled in, with what every report's template may use."""
+    return _environment().get_template(name).render(**facts, **_shared())
 
 
 def write(

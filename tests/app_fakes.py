@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -41,10 +42,10 @@ class FakeModel:
         self.entry = ModelEntry(Path(source).stem, source, "made by a test")
         self._backend = backend
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
         """Return a body in the middle of the box."""
         self._backend.asked.append((self.entry.name, box, mirror))
-        return self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box)
+        return replace(self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box), refined=refine)
 
 
 class FakeBackend(Backend):
@@ -123,6 +124,7 @@ class Opener:
             assert not window.session.playback.clips.isRunning(), "a thread was left behind"
             assert not window.comparing.inference.isRunning(), "a thread was left behind"
             assert not window.comparing.folders.isRunning(), "a thread was left behind"
+            assert not window.exports.clips.service.isRunning(), "a thread was left behind"
             window.deleteLater()
 
 

@@ -295,10 +295,10 @@ def test_memory_of_heatmaps_is_bounded_and_numbers_stay(monkeypatch: pytest.Monk
         elif field.name != "heatmaps":
             np.testing.assert_array_equal(getattr(again, field.name), getattr(pose, field.name))
     tracks = Tracks(10)
-    first = tracks.of(("a", "", True, None))
+    first = tracks.of(("a", "", True, False, None))
     for name in "bcde":
-        tracks.of((name, "", True, None))
-    assert tracks.of(("a", "", True, None)) is not first, "the track used longest ago is let go"
+        tracks.of((name, "", True, False, None))
+    assert tracks.of(("a", "", True, False, None)) is not first, "the track used longest ago is let go"
 
 
 def test_a_frame_whose_heatmaps_were_let_go_gets_them_again(

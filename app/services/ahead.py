@@ -28,6 +28,7 @@ class RunRequest:
         before: the pose of the frame before it, to track on from; None at the start of the clip.
         box: a box for every frame; None tracks the person.
         mirror: whether to average with the mirrored picture.
+        refine: whether to bend the skeleton in space towards bones that can be real.
     """
 
     token: int
@@ -37,6 +38,7 @@ class RunRequest:
     before: Pose | None
     box: Box | None
     mirror: bool
+    refine: bool = False
 
 
 class Run:
@@ -50,7 +52,7 @@ class Run:
         self._next = request.start
         self._reader: VideoReader = VideoReader(request.clip.path, request.clip.index)
         self._tracker: Tracker = Tracker(
-            lambda rgb, box: model.predict(rgb, box, request.mirror), request.box, request.before
+            lambda rgb, box: model.predict(rgb, box, request.mirror, request.refine), request.box, request.before
         )
 
     def step(self) -> tuple[int, Pose] | None:

@@ -21,7 +21,7 @@ class Model(Protocol):
     entry: ModelEntry
     device: str
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
 
 
@@ -93,7 +93,7 @@ class TorchModel:
         """Where it runs."""
         return str(self._predictor.device)
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
-        self._predictor.flip = mirror
+        self._predictor.flip, self._predictor.refine = mirror, refine
         return self._predictor.predict(rgb, box=box)

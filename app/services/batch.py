@@ -29,6 +29,7 @@ class BatchRequest:
         mirror: whether to average with the mirrored picture.
         figures: format of the figures, empty for none.
         report: whether to write a report.
+        refine: whether to bend the skeletons in space towards bones that can be real.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class BatchRequest:
     mirror: bool = True
     figures: str = "png"
     report: bool = True
+    refine: bool = False
 
     def words(self) -> list[str]:
         """Return the command."""
@@ -48,6 +50,8 @@ class BatchRequest:
             command += ["--report", str(self.out / "report.html")]
         if not self.mirror:
             command.append("--no-flip")
+        if self.refine:
+            command.append("--refine")
         return [*command, "--", str(self.folder)]
 
 

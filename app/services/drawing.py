@@ -27,6 +27,8 @@ class DrawRequest:
         checkpoint: name, preset, geometry_loss and sha256 of what made the pose.
         model_source: bundled name or file of that checkpoint, whose terms a report tells; empty if unknown.
         path: the file to write, its suffix the format; None for a figure to paste elsewhere.
+        frame: its number in a video.
+        time_s: seconds from the start of its video, None for a picture of its own.
     """
 
     pose: Pose
@@ -36,6 +38,25 @@ class DrawRequest:
     checkpoint: dict[str, object]
     model_source: str = ""
     path: Path | None = None
+    frame: int = 0
+    time_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonRequest:
+    """Two poses of one picture to draw beside each other.
+
+    Attributes:
+        a, b: the two; A's say the picture and the file.
+    """
+
+    a: DrawRequest
+    b: DrawRequest
+
+    @property
+    def path(self) -> Path | None:
+        """The file to write."""
+        return self.a.path
 
 
 class DrawingService(Worker):
@@ -51,7 +72,7 @@ class DrawingService(Worker):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("drawing", parent)
 
-    def draw(self, request: DrawRequest) -> None:
+    def draw(self, request: DrawRequest | ComparisonRequest) -> None:
         """Ask for a drawing; none that waits is dropped unless it is of the same file."""
         if not self.isRunning():
             self.start()
@@ -59,9 +80,11 @@ class DrawingService(Worker):
 
     def handle(self, topic: str, request: Any) -> None:
         """Draw one."""
-        assert isinstance(request, DrawRequest)
         try:
-            self._draw(request)
+            if isinstance(request, ComparisonRequest):
+                self._draw_comparison(request)
+            else:
+                self._draw(request)
         except UserError as error:
             self.failed.emit(error)
         except Exception as error:  # noqa: BLE001  # whatever a strange picture brings up, the window goes on
@@ -75,13 +98,31 @@ class DrawingService(Worker):
             made = figure.draw(request.rgb, request.pose, request.title)
             self.drawn.emit(figure.render(made, "png", request.pose, request.title))
         elif path.suffix.lower() == ".html":
-            entry = export.entry(request.pose, request.source)
+            entry = export.entry(request.pose, request.source, request.frame, request.time_s)
             page = report.page(request.rgb, request.pose, entry, request.title)
             report.write(path, [page], request.checkpoint, _terms(request))
             self.written.emit(path)
         else:
             figure.write_figure(path, request.rgb, request.pose, request.title)
             self.written.emit(path)
+
+    def _draw_comparison(self, request: ComparisonRequest) -> None:
+        from core import export_comparison, figure_comparison, report_comparison
+        from core.compare import compare
+
+        a, b, path = request.a, request.b, request.path
+        assert path is not None
+        poses = (a.pose, b.pose)
+        found = compare(*poses)
+        if path.suffix.lower() == ".html":
+            entry = export_comparison.entry(*poses, found, a.source, a.frame, a.time_s)
+            page = report_comparison.page(a.rgb, poses, found, entry, a.title)
+            summary = export_comparison.summary([found], [entry])
+            told, terms = (a.checkpoint, b.checkpoint), (_terms(a), _terms(b))
+            report_comparison.write(path, [page], summary, told, terms)
+        else:
+            figure_comparison.write_figure(path, a.rgb, poses, found, a.title)
+        self.written.emit(path)
 
 
 def _terms(request: DrawRequest) -> dict[str, str]:

@@ -25,12 +25,14 @@ class FolderRequest:
         paths: the pictures.
         sources: bundled names or files of A and B.
         mirror: whether to average with the mirrored picture.
+        refine: whether to bend the skeletons in space towards bones that can be real.
     """
 
     token: int
     paths: tuple[Path, ...]
     sources: tuple[str, str]
     mirror: bool
+    refine: bool = False
 
 
 class FolderCompareService(Worker):
@@ -79,7 +81,7 @@ class FolderCompareService(Worker):
             if self._wanted != request.token:
                 break
             try:
-                self.compared.emit(request.token, path, self._one(a, b, path, request.mirror))
+                self.compared.emit(request.token, path, self._one(a, b, path, request))
             except UserError as error:
                 self.failed.emit(request.token, path, error)
             except Exception as error:  # noqa: BLE001  # one strange picture must not cost the others
@@ -87,10 +89,11 @@ class FolderCompareService(Worker):
                 self.failed.emit(request.token, path, wrong)
         self.ended.emit(request.token, None)
 
-    def _one(self, a: Model, b: Model, path: Path, mirror: bool) -> Comparison:
+    def _one(self, a: Model, b: Model, path: Path, request: FolderRequest) -> Comparison:
         rgb = self._reader(path)
-        first = a.predict(rgb, None, mirror)
-        found = compare(first, b.predict(rgb, first.box_px, mirror))
+        how = (request.mirror, request.refine)
+        first = a.predict(rgb, None, *how)
+        found = compare(first, b.predict(rgb, first.box_px, *how))
         if not np.isfinite([found.mean_mm, found.mean_px]).all():
             raise UserError(f"a network answered {path.name} with numbers that are not finite", "choose another model")
         return found

@@ -27,12 +27,14 @@ class InferenceRequest:
         rgb: (height, width, 3) uint8.
         box: (x, y, width, height) of the person in picture pixels, None to find the person.
         mirror: whether to average with the mirrored picture.
+        refine: whether to bend the skeleton in space towards bones that can be real.
     """
 
     token: int
     rgb: NDArray[np.uint8]
     box: Box | None
     mirror: bool
+    refine: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +151,7 @@ class InferenceService(Worker):
             return
         started = time.perf_counter()
         try:
-            pose = self._model.predict(request.rgb, request.box, request.mirror)
+            pose = self._model.predict(request.rgb, request.box, request.mirror, request.refine)
         except UserError as error:
             self.failed.emit(request.token, error)
             return

@@ -104,8 +104,9 @@ class BatchWindow(QDialog):
         self.bar.setRange(0, 0)
         self.open_button.setEnabled(False)
         figures, report = str(self.figures.currentData()), self.report.isChecked()
-        model, mirror = self._state.model.source, self._state.mirror
-        self._service.start(BatchRequest(folder, out, model, mirror, figures, report))
+        state = self._state
+        request = BatchRequest(folder, out, state.model.source, state.mirror, figures, report, state.refine)
+        self._service.start(request)
 
     def _show_state(self, state: WorkerState) -> None:
         busy = state in (WorkerState.STARTING, WorkerState.RUNNING, WorkerState.STOPPING)

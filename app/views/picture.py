@@ -49,7 +49,7 @@ class PicturePanel(Panel):
         self._add_heatmap_controls()
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(240, 160)
+        self.graphics.setMinimumSize(240, 140)
         # The window takes what is dropped; a graphics view would swallow it.
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)

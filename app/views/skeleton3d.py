@@ -182,10 +182,12 @@ class Skeleton3DPanel(Panel):
         if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
+        refined = "refined, " if pose.refined else ""
         if ghost is None:
-            self.note.setText("floor squares 25 cm")
+            self.note.setText(f"{refined}floor squares 25 cm")
+            self.note.setToolTip("")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
             name, how = ("truth", " after scaling the truth to the same size") if other is None else ("B", "")
-            self.note.setText(f"pale: {name}, {error_mm:.0f} mm off per joint")
+            self.note.setText(f"{refined}pale: {name}, {error_mm:.0f} mm off per joint")
             self.note.setToolTip(f"Mean distance of the 16 joints{how}")

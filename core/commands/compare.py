@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from core.commands import outputs, predict
 
 if TYPE_CHECKING:
+    from core.checkpoint import CheckpointInfo
     from core.compare import Comparison
     from core.errors import UserError
     from core.media import Frame
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--b", default="no-geo", metavar="NAME|FILE", help=told)
     predict.add_input_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write poses, differences and summary as JSON")
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write one HTML page with pictures and tables")
     parser.add_argument(
         "--figure", type=Path, metavar="DIR", help="write both side by side per picture (of a video: one a second)"
     )
@@ -48,6 +50,7 @@ class Job:
     tables: bool
     entries: list[dict[str, Any]] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
+    pages: outputs.Pages = field(default_factory=outputs.Pages)
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def fail(self, source: str | Path, error: UserError) -> None:
@@ -68,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     boxes = predict.read_boxes(args.boxes) if args.boxes is not None else {}
     inputs, unusable = media.expand_inputs(args.inputs)
     names = [_full_name(name) for name in (args.a, args.b)]
-    protected = outputs.protect([*inputs, *map(Path, names), args.boxes], {"json": args.json})
+    protected = outputs.protect([*inputs, *map(Path, names), args.boxes], {"json": args.json, "report": args.report})
     a, b = (checkpoint.load(name) for name in names)
     first, second = (Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine) for loaded in (a, b))
     files = outputs.Files(args, protected, predict.figure_stems(inputs), ending="compare")
@@ -86,11 +89,7 @@ def run(args: argparse.Namespace) -> int:
         code = predict.INTERRUPTED
     if len(job.comparisons) > 1:
         print(tables.summary_table(export_comparison.summary(job.comparisons, job.entries)) + "\n", flush=True)
-    if args.json is not None:
-        told = (checkpoint.summary(a.info), checkpoint.summary(b.info))
-        files.write(
-            "JSON", lambda: export_comparison.write_json(args.json, job.entries, job.comparisons, told, job.failed)
-        )
+    _write(job, (a.info, b.info))
     files.say_figures()
     if job.failed:
         print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
@@ -119,9 +118,37 @@ def _one(job: Job, path: Path) -> None:
         else:
             print(tables.comparison_heading(item), flush=True)
         second = 0 if frame.time_s is None else int(frame.time_s)
-        if job.args.figure is not None and second != drawn:
+        if second != drawn:
             drawn = second
-            job.files.draw(frame, functools.partial(_draw, frame, (a, b), comparison))
+            if job.args.figure is not None:
+                job.files.draw(frame, functools.partial(_draw, frame, (a, b), comparison))
+            if job.args.report is not None:
+                job.pages.add(functools.partial(_page, frame, (a, b), comparison, item))
+
+
+def _write(job: Job, infos: tuple[CheckpointInfo, CheckpointInfo]) -> None:
+    """Write what holds all inputs."""
+    from core import checkpoint, export_comparison, report_comparison
+
+    args, entries, comparisons = job.args, job.entries, job.comparisons
+    told = (checkpoint.summary(infos[0]), checkpoint.summary(infos[1]))
+    if args.json is not None:
+        job.files.write("JSON", lambda: export_comparison.write_json(args.json, entries, comparisons, told, job.failed))
+    if args.report is not None:
+        terms = (checkpoint.terms(infos[0]), checkpoint.terms(infos[1]))
+        summary = export_comparison.summary(comparisons, entries)
+        job.files.write(
+            "Report",
+            lambda: report_comparison.write(
+                args.report, job.pages.kept, summary, told, terms, job.failed, job.pages.left_out
+            ),
+        )
+
+
+def _page(frame: Frame, poses: tuple[Pose, Pose], comparison: Comparison, item: dict[str, Any]) -> Any:
+    from core import report_comparison
+
+    return report_comparison.page(frame.image, poses, comparison, item, outputs.title_of(frame))
 
 
 def _draw(frame: Frame, poses: tuple[Pose, Pose], comparison: Comparison, target: Path, title: str) -> Path:

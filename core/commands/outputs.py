@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from core.film import Film
     from core.media import Frame
     from core.pose import Pose
-    from core.report import Page
 
 FileKey = tuple[int, int]
 T = TypeVar("T", bound=Mapping[str, Any])
-Parts = tuple[list[dict[str, Any]], list[Path], "list[Page]", tuple[int, int, int]]
+Parts = tuple[list[dict[str, Any]], list[Path], list[Any], tuple[int, int, int]]
 """Of one process: entries, figures, pages, and how many pages were left out, figures not drawn, files not written."""
 
 ONE_FILE = ("json", "csv", "npz", "report")
@@ -148,7 +147,7 @@ class Files:
         stem = own if frame.time_s is None else f"{own}-{frame.index:06d}"
         target = self.place(self.args.figure, stem, f".{self.args.figure_format}")
         try:
-            self._figures.append(write(target, _title(frame)))
+            self._figures.append(write(target, title_of(frame)))
         except UserError as error:
             self.not_drawn(error)
         except (ArithmeticError, MemoryError, RuntimeError, ValueError, cv2.error) as error:
@@ -172,6 +171,23 @@ class Files:
             print(f"{self._undrawn} figures could not be written.", file=sys.stderr)
 
 
+class Pages:
+    """What a report shows: one page per picture or second of a video, as many as anyone reads."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+        self.left_out = 0
+
+    def add(self, make: Callable[[], Any]) -> None:
+        """Make and keep one page, or only count it."""
+        from core import report
+
+        if len(self.kept) < report.MOST_PAGES:
+            self.kept.append(make())
+        else:
+            self.left_out += 1
+
+
 @dataclass
 class Outputs(Files):
     """The files that ``predict`` was asked for and what became of them.
@@ -180,13 +196,13 @@ class Outputs(Files):
         checkpoint: from ``checkpoint.summary``.
         terms: of the checkpoint's data.
         entries: all poses so far, as exported.
+        pages: of the report.
     """
 
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
-    _pages: list[Page] = field(default_factory=list)
-    _left_out: int = 0
+    pages: Pages = field(default_factory=Pages)
 
     def one(self, source: Path) -> OneInput:
         """Return the outputs of one input, to be used in a ``with`` block."""
@@ -194,7 +210,7 @@ class Outputs(Files):
 
     def parts(self) -> Parts:
         """Return what another process must know of this one's work."""
-        return self.entries, self._figures, self._pages, (self._left_out, self._undrawn, self.unwritten)
+        return self.entries, self._figures, self.pages.kept, (self.pages.left_out, self._undrawn, self.unwritten)
 
     def join(self, parts: Sequence[Parts], files: Sequence[Path]) -> None:
         """Take over what all processes did, in the order of the inputs."""
@@ -204,13 +220,13 @@ class Outputs(Files):
         self._figures = [path for _, figures, _, _ in parts for path in figures]
         pages = [page for _, _, pages, _ in parts for page in pages]
         places = {id(page.entry): page for page in pages}
-        self._left_out, self._undrawn, self.unwritten = (
+        self.pages.left_out, self._undrawn, self.unwritten = (
             sum(counts) for counts in zip(*(part[3] for part in parts), strict=True)
         )
         # Each kept its first pages, so the first of all are among them.
         ordered = [places[id(item)] for item in in_order((page.entry for page in pages), files)]
-        self._pages, over = ordered[: report.MOST_PAGES], ordered[report.MOST_PAGES :]
-        self._left_out += len(over)
+        self.pages.kept, over = ordered[: report.MOST_PAGES], ordered[report.MOST_PAGES :]
+        self.pages.left_out += len(over)
 
     def finish(self, failed: list[dict[str, str]]) -> int:
         """Write what holds all inputs; return how many files could not be written, of all that were asked for."""
@@ -222,22 +238,13 @@ class Outputs(Files):
             ("CSV", args.csv, lambda: export.write_csv(args.csv, self.entries)),
             ("NPZ", args.npz, lambda: export.write_npz(args.npz, self.entries, self.checkpoint)),
             ("Report", args.report, lambda: report.write(
-                args.report, self._pages, self.checkpoint, self.terms, failed, self._left_out)),
+                args.report, self.pages.kept, self.checkpoint, self.terms, failed, self.pages.left_out)),
         ]  # fmt: skip
         for name, path, write in writers:
             if path is not None:
                 self.write(name, write)
         self.say_figures()
         return self.unwritten
-
-    def turn_page(self, frame: Frame, pose: Pose, item: dict[str, Any]) -> None:
-        """Keep what the report shows of a pose."""
-        from core import report
-
-        if len(self._pages) < report.MOST_PAGES:
-            self._pages.append(report.page(frame.image, pose, item, _title(frame)))
-        else:
-            self._left_out += 1
 
 
 class OneInput:
@@ -262,6 +269,8 @@ class OneInput:
 
     def add(self, frame: Frame, pose: Pose, item: dict[str, Any]) -> None:
         """Take in one pose."""
+        from core import report
+
         outputs, args = self._outputs, self._args
         outputs.entries.append(item)
         self._entries.append(item)
@@ -271,7 +280,7 @@ class OneInput:
             if args.figure is not None:
                 outputs.draw(frame, functools.partial(_draw, frame, pose))
             if args.report is not None:
-                outputs.turn_page(frame, pose, item)
+                outputs.pages.add(lambda: report.page(frame.image, pose, item, title_of(frame)))
         if self._filming and frame.time_s is not None:
             self._add_to_film(frame, pose, frame.time_s)
 
@@ -330,5 +339,6 @@ def _draw(frame: Frame, pose: Pose, target: Path, title: str) -> Path:
     return figure.write_figure(target, frame.image, pose, title)
 
 
-def _title(frame: Frame) -> str:
+def title_of(frame: Frame) -> str:
+    """Return what to call a picture or a video's frame."""
     return frame.source.name if frame.time_s is None else f"{frame.source.name}, {frame.time_s:.2f} s"

@@ -1,0 +1,131 @@
+"""Writes a whole clip with the poses found in it, off the GUI thread: as a film, as arrays or as one motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import QObject, Signal
+
+from app.clip import Clip, PoseTrack
+from app.services.worker import Worker
+from core.errors import RunError, UserError
+from core.pose import Pose
+
+if TYPE_CHECKING:
+    from core.media import Frame
+
+FILM, NPZ, BVH = ".mp4", ".npz", ".bvh"
+SUFFIXES: Final = (FILM, NPZ, BVH)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipRequest:
+    """A clip to write.
+
+    Attributes:
+        clip: the video.
+        track: its poses, which nobody changes any more; frames without one are left out.
+        checkpoint: name, preset, geometry_loss and sha256 of what made them.
+        path: the file to write, its suffix one of ``SUFFIXES``.
+    """
+
+    clip: Clip
+    track: PoseTrack
+    checkpoint: dict[str, object]
+    path: Path
+
+
+class _CancelledError(Exception):
+    """The user does not want the file any more."""
+
+
+class ClipExportService(Worker):
+    """The worker that writes clips, one at a time; its thread starts with the first request."""
+
+    progressed = Signal(int, int)
+    """Frames done, all frames."""
+    written = Signal(object)
+    """A file is there: its path."""
+    failed = Signal(object)
+    """UserError."""
+    cancelled = Signal(object)
+    """The path that was not written; what was there before stays."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__("clip export", parent)
+        self._wanted: ClipRequest | None = None
+
+    def write(self, request: ClipRequest) -> None:
+        """Ask for a file."""
+        if not self.isRunning():
+            self.start()
+        self._wanted = request
+        self.post("write", request)
+
+    def cancel(self) -> None:
+        """Stop after the frame in work; no file is left."""
+        self._wanted = None
+
+    def ask_to_stop(self) -> None:
+        """Let the thread end after the frame in work."""
+        self.cancel()
+        super().ask_to_stop()
+
+    def handle(self, _topic: str, request: Any) -> None:
+        """Write one."""
+        assert isinstance(request, ClipRequest)
+        try:
+            self._write(request)
+        except _CancelledError:
+            self.cancelled.emit(request.path)
+        except UserError as error:
+            self.failed.emit(error)
+        except Exception as error:  # noqa: BLE001  # whatever a strange video brings up, the window goes on
+            told = f"{request.path.name} could not be written ({type(error).__name__})"
+            self.failed.emit(RunError(told, "try another video"))
+        else:
+            self.written.emit(request.path)
+
+    def _write(self, request: ClipRequest) -> None:
+        from core import bvh, export
+
+        kind = request.path.suffix.lower()
+        if kind == FILM:
+            self._film(request)
+            return
+        index, path = request.clip.index, request.clip.path
+        entries = [export.entry(pose, path, frame, float(index.times_s[frame])) for frame, pose in self._poses(request)]
+        write = {NPZ: export.write_npz, BVH: bvh.write}[kind]
+        write(request.path, entries, request.checkpoint)
+
+    def _film(self, request: ClipRequest) -> None:
+        from core import film
+        from core.video import VideoReader
+
+        reader = VideoReader(request.clip.path, request.clip.index)
+        try:
+            with film.writing(request.path, film.frame_rate(request.clip.path)) as made:
+                for number, pose in self._poses(request):
+                    frame: Frame = reader.read(number)
+                    if frame.index == number:
+                        made.add(frame.image, pose, frame.time_s or 0.0)
+        finally:
+            reader.close()
+
+    def _poses(self, request: ClipRequest) -> Iterator[tuple[int, Pose]]:
+        """Yield each frame that has a pose, telling how far it is.
+
+        Raises:
+            _CancelledError: the file is not wanted any more.
+        """
+        count = request.clip.count
+        for frame in range(count):
+            if self._wanted is not request:
+                raise _CancelledError
+            pose = request.track.get(frame)
+            if pose is not None:
+                yield frame, pose
+            self.progressed.emit(frame + 1, count)

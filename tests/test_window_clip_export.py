@@ -1,0 +1,184 @@
+"""Out of the window with a video or a comparison open: films, motions, reports with frame and time, A beside B."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from app_fakes import FakeBackend, Opener, make_pose
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+from test_outputs import read_report
+from test_window_out import save_as, saved
+from video_clips import write_clip
+
+from app.sources import Box
+from app.window import MainWindow
+from core import export
+from core.pose import Pose
+
+pytest_plugins = ("app_fixtures",)
+
+FRAMES = 12
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "walk.mp4", FRAMES)
+
+
+def is_computed(window: MainWindow) -> bool:
+    playback = window.session.playback
+    return playback.track is not None and bool(playback.track.known.all()) and not playback.running
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    capture, frames = cv2.VideoCapture(str(path)), []
+    while (found := capture.read())[0]:
+        frames.append(found[1])
+    capture.release()
+    return frames
+
+
+def await_poses(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: is_computed(window))
+    assert window.actions_by_key["export_film"].isEnabled()
+    assert not window.exports.clips.bar.isVisible()
+
+
+def test_the_film_of_a_video_has_all_its_frames_with_skeletons(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(clip)
+    await_poses(window, qtbot)
+    told: list[tuple[int, int]] = []
+    window.exports.clips.service.progressed.connect(lambda done, total: told.append((done, total)))
+    film = saved(window, "export_film", tmp_path / "out.mp4", qtbot, monkeypatch)
+    qtbot.waitUntil(lambda: not window.exports.clips.busy)
+    assert told == [(done, FRAMES) for done in range(1, FRAMES + 1)]
+    assert not window.exports.clips.bar.isVisible()
+    drawn, plain = frames_of(film), frames_of(clip)
+    assert len(drawn) == len(plain) == FRAMES
+    for before, after in zip(plain, drawn, strict=True):
+        changed = np.abs(before.astype(int) - after).max(axis=2) > 60
+        assert 50 < changed.sum() < 0.6 * changed.size
+    assert any("Saved out.mp4" in text for text in window.toasts.texts)
+
+
+def test_arrays_and_body_of_a_video_hold_every_frame_with_its_time(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(clip)
+    await_poses(window, qtbot)
+    track = window.session.playback.track
+    assert track is not None
+    with np.load(saved(window, "export_npz", tmp_path / "a.npz", qtbot, monkeypatch)) as arrays:
+        assert arrays["frame"].tolist() == list(range(FRAMES))
+        np.testing.assert_allclose(arrays["time_s"], np.arange(FRAMES) / 30.0, atol=1e-3)
+        pose = track.get(5)
+        assert pose is not None
+        assert arrays["joints_mm"][5].tolist() == export.entry(pose, clip)["joints_mm"]
+    qtbot.waitUntil(lambda: not window.exports.clips.busy)
+    motion = saved(window, "export_bvh", tmp_path / "a.bvh", qtbot, monkeypatch).read_text()
+    assert f"Frames: {FRAMES}" in motion and "Frame Time: 0.0333" in motion
+
+
+def test_a_film_can_be_cancelled_and_what_was_there_stays(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.film import Film
+
+    window = open_window(clip)
+    await_poses(window, qtbot)
+    gate, begun, add = threading.Event(), threading.Event(), Film.add
+
+    def slow(film: Film, image: np.ndarray, pose: Pose, time_s: float) -> None:
+        begun.set()
+        assert gate.wait(10)
+        add(film, image, pose, time_s)
+
+    monkeypatch.setattr(Film, "add", slow)
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"before")
+    save_as(monkeypatch, target)
+    window.actions_by_key["export_film"].trigger()
+    qtbot.waitUntil(begun.is_set)
+    bar = window.exports.clips.bar
+    assert bar.isVisible() and bar.text.text() == "Writing out.mp4"
+    window.actions_by_key["export_npz"].trigger()
+    assert any("still being written" in text for text in window.toasts.texts)
+    qtbot.mouseClick(bar.button, Qt.MouseButton.LeftButton)
+    gate.set()
+    qtbot.waitUntil(lambda: not window.exports.clips.busy)
+    assert target.read_bytes() == b"before" and not bar.isVisible()
+    assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "walk.mp4", "settings.ini"}
+
+
+def test_a_film_waits_for_the_poses_and_never_goes_onto_its_video(
+    open_window: Opener, qtbot: QtBot, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, gate = FakeBackend(), threading.Semaphore(4)
+
+    def answer(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+        assert gate.acquire(timeout=10)
+        return make_pose(size, box, name=name)
+
+    backend.answer = answer
+    window = open_window(clip, backend)
+    before = clip.read_bytes()
+    save_as(monkeypatch, clip)
+    window.actions_by_key["export_film"].trigger()
+    assert any("not all found yet" in text for text in window.toasts.texts)
+    gate.release(100)
+    qtbot.waitUntil(lambda: is_computed(window))
+    window.actions_by_key["export_film"].trigger()
+    assert any("is the video itself" in text for text in window.toasts.texts)
+    assert clip.read_bytes() == before and not window.exports.clips.busy
+
+
+def test_the_report_of_a_frame_names_its_number_and_time(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(clip)
+    await_poses(window, qtbot)
+    window.session.playback.seek(6)
+    qtbot.waitUntil(lambda: window.state.picture is not None and window.state.picture.frame == 6)
+    page = saved(window, "export_report", tmp_path / "a.html", qtbot, monkeypatch).read_text(encoding="utf-8")
+    assert "frame 6 at 0.20 s" in page and "walk.mp4, 0.20 s" in page
+
+
+def test_b_looks_at_every_frame_that_is_shown(open_window: Opener, qtbot: QtBot, clip: Path) -> None:
+    window = open_window(clip)
+    await_poses(window, qtbot)
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None)
+    window.session.playback.seek(7)
+    qtbot.waitUntil(lambda: window.state.picture is not None and window.state.picture.frame == 7)
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None)
+    other, picture = window._panels["picture_b"], window.state.picture
+    assert picture is not None and window.state.pose is not None and window.comparing.pose is not None
+    np.testing.assert_array_equal(other._image.image, picture.shown)
+    assert window.comparing.pose.box_px == window.state.pose.box_px
+
+
+def test_a_comparison_goes_out_as_a_page_and_as_a_figure(
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(photo)
+    assert not window.actions_by_key["export_comparison"].isEnabled()
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None)
+    assert window.actions_by_key["export_comparison"].isEnabled()
+    page = saved(window, "export_comparison", tmp_path / "a.html", qtbot, monkeypatch)
+    parsed = read_report(page)
+    bones = {row[0]: row[1:3] for row in parsed.rows if len(row) == 9}
+    lengths = [f"{pose.geometry.bones[0].length_mm:.0f}" for pose in (window.state.pose, window.comparing.pose) if pose]
+    assert next(value for key, value in bones.items() if key.strip() not in ("bone", "")) == lengths
+    assert "A: one" in page.read_text() and "B: two" in page.read_text()
+    figure = saved(window, "export_comparison", tmp_path / "a.png", qtbot, monkeypatch)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    window.actions_by_key["compare"].trigger()
+    assert not window.actions_by_key["export_comparison"].isEnabled()
