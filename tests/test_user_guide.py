@@ -1,4 +1,4 @@
-"""The user guide cannot go stale silently: what it names is in the program, and its pictures are made by one command."""
+"""The user guide cannot go stale silently: all it names is in the program, its pictures are made by one command."""
 
 from __future__ import annotations
 

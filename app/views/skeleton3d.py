@@ -209,5 +209,5 @@ class Skeleton3DPanel(Panel):
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
             name, how = ("the truth", " after scaling the truth to the same size") if other is None else ("B", "")
-            self.note.setText(f"{error_mm:.0f} mm from {name}, pale")
-            self.note.setToolTip(f"Mean distance of the 16 joints{how}")
+            self.note.setText(f"{error_mm:.0f} mm from {name}")
+            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")

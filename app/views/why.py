@@ -12,7 +12,7 @@ from core import skeleton
 from core.why import Why, explain
 
 _COLUMN_PX = 70
-_NAME_PX = 150
+_NAME_PX = 130
 _COLUMNS = (
     ("First", "First peak of the heatmap: the share of the network's belief within its best guess"),
     ("Second", "Second peak: the share within the best guess elsewhere"),
