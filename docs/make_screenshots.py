@@ -63,8 +63,8 @@ def write_clip(picture: Path, path: Path) -> Path:
 def shrink(path: Path) -> None:
     """Reduce a picture to 256 colours, a third of the size.
 
-    Colours mean something here, also rare ones (a verdict's dot): the palette has the most frequent colours as they are,
-    and reaches everywhere else (``MAXCOVERAGE``), where a median cut merges what is rare.
+    Colours mean something here, also rare ones (a verdict's dot): the palette has the most frequent colours as they
+    are, and reaches everywhere else (``MAXCOVERAGE``), where a median cut merges what is rare.
     """
     with Image.open(path) as picture:
         whole = picture.convert("RGB")
