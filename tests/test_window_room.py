@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.services.training import RunView
+from app.theme import ThemeWatcher
+from app.views.curves import Curves
 from app.window import MainWindow
 
 pytest_plugins = ("app_fixtures",)
@@ -67,3 +71,12 @@ def test_what_is_narrow_leaves_out_instead_of_cutting(open_window: Opener, qtbot
         [top] = [action for action in window.space._folded.menu().actions() if action.text() == "Top"]
         top.trigger()
         assert camera.elevation == 90.0
+
+
+def test_the_curves_of_a_run_without_steps_have_no_numbers(qtbot: QtBot, qapp: QApplication) -> None:
+    curves = Curves(ThemeWatcher(qapp))
+    qtbot.addWidget(curves)
+    axes = [plot.getAxis(name) for plot in curves._plots for name in ("left", "bottom")]
+    assert not any(axis.style["showValues"] for axis in axes)
+    curves.show_run(RunView(steps=(10, 20), terms={"loss": (2.0, 1.0)}))
+    assert all(axis.style["showValues"] for axis in axes)
