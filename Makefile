@@ -1,6 +1,7 @@
 # make run                     open the window on a sample picture (without a display: print and write to out/)
 # make run INPUT=photo.jpg     the same with your photo
 # make test                    all checks
+# make screenshots             the pictures of the documentation anew
 # make clean                   remove the environment and what was built
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 export PIP_CONSTRAINT = constraints.txt
 
-.PHONY: run test setup clean
+.PHONY: run test setup screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.ready-to-run
@@ -23,6 +24,9 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+screenshots: $(VENV)/.ready-to-test
+	xvfb-run -a -s "-screen 0 1920x1200x24" $(BIN)/python docs/make_screenshots.py
 
 setup: $(VENV)/.ready-to-test
 

@@ -1,13 +1,15 @@
-"""Room for the timeline: it is taken from the bones under it, not from the picture, and given back."""
+"""Room for what is not always there: the timeline takes it from the bones, a comparison shares it out evenly."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QSplitter, QWidget
 
+from app.comparing import Comparing
 from app.state import AppState
 
 _LEAST_BONES_PX = 150
+_WIDE_PX = 1600
 
 
 class TimelineRoom(QObject):
@@ -43,3 +45,40 @@ class TimelineRoom(QObject):
         sizes[bones] -= taken
         sizes[0] -= wanted - taken
         self._splitter.setSizes(sizes)
+
+
+class ComparisonRoom(QObject):
+    """Gives A's and B's panels the same width, and everything back when the comparison ends."""
+
+    def __init__(self, splitter: QSplitter, side: QWidget, comparing: Comparing) -> None:
+        super().__init__(splitter)
+        self._splitter, self._side, self._comparing = splitter, side, comparing
+        self._before: list[int] = []
+        """Widths without a comparison, while there is one."""
+        self._shared: list[QWidget] = []
+        comparing.changed.connect(self._follow)
+
+    def _follow(self) -> None:
+        if self._comparing.on and not self._before:
+            self._before = self._splitter.sizes()
+        # Which panels stand is decided by others that listen too: ask when they have.
+        QTimer.singleShot(0, self, self._share)
+
+    def _share(self) -> None:
+        if not self._comparing.on:
+            sizes, self._before, self._shared = self._before, [], []
+            if sizes:
+                self._splitter.setSizes(sizes)
+            return
+        panels = [self._splitter.widget(place) for place in range(self._splitter.count())]
+        shown = [panel for panel in panels if panel.isVisible() and panel is not self._side]
+        if shown != self._shared:
+            # Only then: what the user dragged stays while the same panels stand.
+            self._shared = shown
+            # On a small screen the side gets its least; the others are alike.
+            place, width = self._splitter.indexOf(self._side), sum(self._splitter.sizes())
+            side = self._before[place] if width >= _WIDE_PX else 0
+            each = (width - side) // max(len(shown), 1)
+            sizes = [each if panel in shown else 0 for panel in panels]
+            sizes[place] = side
+            self._splitter.setSizes(sizes)

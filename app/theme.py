@@ -88,6 +88,7 @@ QListWidget::item {{ padding: 2px 6px; border-radius: 4px; }}
 QListWidget::item:selected {{ background: {selection}; color: {text}; }}
 QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-bottom: 1px solid {border};
   padding: 4px 6px; font-weight: 500; }}
+QHeaderView::up-arrow, QHeaderView::down-arrow {{ subcontrol-position: top center; width: 9px; height: 6px; }}
 QTableCornerButton::section {{ background: {panel}; border: 0; }}
 QListView#thumbnails {{ background: {panel}; color: {text}; border: 0; }}
 QListView#thumbnails::item {{ padding: 2px; border-radius: 4px; }}

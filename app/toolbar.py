@@ -43,8 +43,8 @@ class ModelPicker(QWidget):
         self._choose = choose
         self._open_file = open_file
         self.combo = QComboBox()
-        self.combo.setMinimumContentsLength(15)
-        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.combo.setMinimumContentsLength(13)
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setAccessibleName(name)
         self.combo.setToolTip(tip)
         self.combo.activated.connect(self._activated)
@@ -119,7 +119,9 @@ class Chrome:
     def show_comparing(self, on: bool) -> None:
         """Offer a second model while two are compared."""
         self._shown["@model_b"].setVisible(on)
-        self._picker.label.setText("Model A" if on else "Model")
+        # Short: with two models the toolbar just fits a window of 1280 pixels.
+        self._picker.label.setText("A" if on else "Model")
+        self._other_picker.label.setText("B")
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""

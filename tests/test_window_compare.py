@@ -173,7 +173,7 @@ def test_the_3d_views_turn_and_zoom_together(open_window: Opener, photo: Path) -
     assert (a.azimuth, a.scale_factor) == (12.0, 2345.0)
     window.actions_by_key["compare_ghost"].trigger()
     assert not other.isVisible()
-    assert window.space.note.text() == "pale: B, 8 mm off per joint"
+    assert window.space.note.text() == "8 mm from B"
     window.actions_by_key["compare"].trigger()
     assert window.space.note.text() == "floor squares 25 cm"
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QFont, QResizeEvent
 
 from app.colours import VERDICT_COLOURS, bone_colours
 from app.state import AppState
@@ -25,6 +25,8 @@ _COLUMNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("", "head", ("head",)),
 )
 _GROUP_GAP = 0.55
+_AXIS = "deviation from group, %"
+_ROOM_FOR_AXIS = 190
 _BAR = 0.38
 
 
@@ -61,7 +63,7 @@ class BoneBars(pg.PlotWidget):
         plot.setMouseEnabled(x=False, y=False)
         plot.getAxis("bottom").setTicks([ticks])
         plot.getAxis("bottom").setStyle(tickLength=0)
-        plot.setLabel("left", "deviation from group, %")
+        plot.setLabel("left", _AXIS)
         plot.setXRange(-0.6, ticks[-1][0] + 0.6, padding=0)
         plot.showGrid(y=True, alpha=0.18)
         order = skeleton.BONE_NAMES
@@ -84,6 +86,12 @@ class BoneBars(pg.PlotWidget):
         state.display_changed.connect(self._refresh)
         themes.changed.connect(self._retheme)
         self._retheme()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave the axis without its long name where it would be cut: the tool tip says it too."""
+        super().resizeEvent(event)
+        if hasattr(self, "_bars"):
+            self.getPlotItem().setLabel("left", _AXIS if self.height() >= _ROOM_FOR_AXIS else "%")
 
     def heights(self) -> list[float]:
         """Return what is drawn, in the order of the bones."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QSplitter, QWidget
 
 from app.comparing import Comparing
+from app.room import ComparisonRoom
 from app.state import AppState
 from app.views.bones import BonesPanel
 from app.views.compare_picture import OtherPicturePanel, PictureCompare
@@ -42,6 +43,9 @@ class CompareViews(QObject):
         space.shown_pose = lambda: comparing.shown
         space.ghost_pose = lambda: comparing.pose if comparing.on and comparing.display.ghost else None
         other_space.follow(space)
+        across = picture.parentWidget()
+        assert isinstance(across, QSplitter)
+        self._room = ComparisonRoom(across, panels["thumbnails"], comparing)
         self._held = HeldKey(actions["compare_flip"], lambda: comparing.set_display(flipped=False))
         comparing.changed.connect(self._refresh)
         comparing.compared.connect(space.refresh)

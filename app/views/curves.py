@@ -52,6 +52,7 @@ class Curves(QWidget):
         self._plots[-1].setLabel("bottom", "step")
         themes.changed.connect(self._retheme)
         self._retheme()
+        self.show_run(RunView())
 
     @staticmethod
     def _key() -> QLabel:
@@ -81,6 +82,10 @@ class Curves(QWidget):
 
     def show_run(self, view: RunView) -> None:
         """Draw what the log has."""
+        for plot in self._plots:
+            # Axes from 0 to 1 would say something about a run that has said nothing yet.
+            for name in ("left", "bottom"):
+                plot.getAxis(name).setStyle(showValues=bool(view.steps))
         steps = np.array(view.steps, dtype=np.float64)
         for key, curve in self._curves.items():
             values = np.array(view.terms.get(key, ()), dtype=np.float64)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolTip, QVBoxLayout, QWidget
+
+_FEWEST_LETTERS = 6
 
 
 class ElidedLabel(QLabel):
@@ -14,10 +16,21 @@ class ElidedLabel(QLabel):
         """Ask for no width at all."""
         return QSize(0, super().minimumSizeHint().height())
 
+    def event(self, event: QEvent) -> bool:
+        """Show what was cut when the pointer rests here, unless there is a tool tip already."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and not self.toolTip():
+            cut = self.fontMetrics().horizontalAdvance(self.text()) > self.width()
+            QToolTip.showText(event.globalPos(), self.text() if cut else "", self)
+            return True
+        return super().event(event)
+
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
-        """Draw as much as fits."""
+        """Draw as much as fits, and nothing rather than a letter or two."""
+        metrics = self.fontMetrics()
+        if self.width() < min(_FEWEST_LETTERS * metrics.averageCharWidth(), metrics.horizontalAdvance(self.text())):
+            return
         painter = QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         self.style().drawItemText(
             painter, self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.palette(), True,
             text, self.foregroundRole(),
@@ -30,14 +43,14 @@ class Panel(QFrame):
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("panel")
-        self.title = QLabel(title, objectName="panelTitle")
+        self.title = ElidedLabel(title, objectName="panelTitle")
         self.note = ElidedLabel(objectName="muted")
         self._header = QHBoxLayout()
         self._header.setContentsMargins(10, 5, 6, 3)
         self._header.setSpacing(6)
         self._header.addWidget(self.title)
         self._header.addWidget(self.note, 1)
-        header = QWidget(objectName="panelHeader")
+        self.header = header = QWidget(objectName="panelHeader")
         header.setLayout(self._header)
         header.setMinimumHeight(34)
         self._column = QVBoxLayout(self)
@@ -59,7 +72,7 @@ class EmptyState(QWidget):
 
     def __init__(self, title: str, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = QLabel(title, objectName="emptyTitle", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.title = QLabel(title, objectName="emptyTitle", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.text = QLabel(text, objectName="emptyText", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)

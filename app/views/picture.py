@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip
 
 from app.colours import TRUTH_COLOUR, ColourMode, joint_colours
@@ -27,6 +27,10 @@ from core import skeleton
 from core.locate import NOBODY_CONFIDENCE
 from core.pose import Pose
 
+_NARROWEST = 240
+_ROOM_FOR_CAPTION = 470
+_ROOM_FOR_OPACITY = 400
+"""From these widths in pixels on, the header has them."""
 _EMPTY_TITLE = "Open a picture of a person"
 _EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
 
@@ -102,9 +106,17 @@ class PicturePanel(Panel):
         # A click must not take the arrow keys away from stepping through pictures.
         self.heatmaps.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.opacity.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.add_control(QLabel("Heatmap", objectName="muted"))
-        self.add_control(self.heatmaps)
-        self.add_control(self.opacity)
+        self._caption = QLabel("Heatmap", objectName="muted")
+        for control in (self._caption, self.heatmaps, self.opacity):
+            self.add_control(control)
+        # The panel may be narrower than its header, which leaves out what can be missed then.
+        self.header.setMinimumWidth(_NARROWEST)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave out of the header what a narrow panel has no room for."""
+        super().resizeEvent(event)
+        self._caption.setVisible(self.width() >= _ROOM_FOR_CAPTION)
+        self.opacity.setVisible(self.width() >= _ROOM_FOR_OPACITY)
 
     def _connect(self) -> None:
         state = self._state

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt, QTimer
-from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter
-from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app.colours import bone_colours, joint_colours
 from app.notifications import Notifier
@@ -25,6 +25,9 @@ PRESETS = (
     ("side", "Side", "From the body's left side"),
     ("top", "Top", "From above: depth errors show here first"),
 )
+_NARROWEST = 200
+_NEEDED_BESIDE_PRESETS = 110
+"""Pixels of a header for title and note; with less, the presets fold into a menu."""
 
 
 def opengl_fault() -> str | None:
@@ -63,9 +66,10 @@ class Skeleton3DPanel(Panel):
         self._state = state
         self._themes = themes
         self.scene = None
+        self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
-        self._holder.setMinimumSize(240, 180)
+        self._holder.setMinimumSize(_NARROWEST, 180)
         QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:
@@ -105,14 +109,32 @@ class Skeleton3DPanel(Panel):
 
     def _add_presets(self) -> None:
         self._group = QButtonGroup(self)
+        menu = QMenu(self)
         for key, text, tip in PRESETS:
             button = QToolButton(text=text, toolTip=tip)
             button.clicked.connect(lambda _checked=False, key=key: self.preset(key))
+            menu.addAction(text, lambda key=key: self.preset(key))
             self._group.addButton(button)
-            self.add_control(button)
         fit = QToolButton(text="Fit", toolTip="Put the whole body in view")
         fit.clicked.connect(self.fit)
-        self.add_control(fit)
+        menu.addAction("Fit", self.fit)
+        self._buttons = [*self._group.buttons(), fit]
+        self._folded = QToolButton(text="View", toolTip="From where to look", visible=False)
+        self._folded.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._folded.setMenu(menu)
+        for button in (*self._buttons, self._folded):
+            self.add_control(button)
+        # The panel may be narrower than its buttons, which fold then.
+        self.header.setMinimumWidth(_NARROWEST)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Fold the presets into a menu where there is no room for them."""
+        super().resizeEvent(event)
+        if self._buttons:
+            needed = sum(button.sizeHint().width() + 6 for button in self._buttons) + _NEEDED_BESIDE_PRESETS
+            for button in self._buttons:
+                button.setVisible(self.width() >= needed)
+            self._folded.setVisible(self.width() < needed)
 
     def preset(self, key: str) -> None:
         """Look from one of the presets and put the body in view."""
@@ -188,6 +210,6 @@ class Skeleton3DPanel(Panel):
             self.note.setToolTip("")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            name, how = ("truth", " after scaling the truth to the same size") if other is None else ("B", "")
-            self.note.setText(f"{refined}pale: {name}, {error_mm:.0f} mm off per joint")
-            self.note.setToolTip(f"Mean distance of the 16 joints{how}")
+            name, how = ("the truth", " after scaling the truth to the same size") if other is None else ("B", "")
+            self.note.setText(f"{refined}{error_mm:.0f} mm from {name}")
+            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")

@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QImage, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView
 
 from app.services.thumbnails import ThumbnailService
@@ -30,6 +30,9 @@ from app.views.panel import Panel, keep_keys
 _ICON: Final = QSize(72, 54)
 _MOST_KEPT: Final = 600
 """15 kB each."""
+_ROOM_FOR_NAMES: Final = 164
+"""From this width of the panel on, in pixels, the files' names stand beside their pictures."""
+_NARROWEST: Final = 108
 _AHEAD: Final = 6
 """Rows above and below those in sight that are made as well."""
 _Index = QModelIndex | QPersistentModelIndex
@@ -42,6 +45,7 @@ class TrailModel(QAbstractListModel):
         super().__init__()
         self.paths: tuple[Path, ...] = ()
         self._asked = asked
+        self._named = True
         self._pixmaps: OrderedDict[Path, QPixmap] = OrderedDict()
         self._blank = QPixmap(_ICON)
 
@@ -50,6 +54,12 @@ class TrailModel(QAbstractListModel):
         self.beginResetModel()
         self.paths = paths
         self.endResetModel()
+
+    def set_named(self, named: bool) -> None:
+        """Show the files' names, or the pictures alone."""
+        if named != self._named:
+            self._named = named
+            self.layoutChanged.emit()
 
     def set_blank(self, colour: str) -> None:
         """Set the colour of what is not read yet."""
@@ -77,7 +87,7 @@ class TrailModel(QAbstractListModel):
         """Return name, picture or full path."""
         path = self.paths[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return path.name
+            return path.name if self._named else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return str(path)
         if role == Qt.ItemDataRole.DecorationRole:
@@ -134,7 +144,7 @@ class ThumbnailsPanel(Panel):
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setFrameShape(QListView.Shape.NoFrame)
         self.list.setSpacing(2)
-        self.list.setMinimumWidth(130)
+        self.list.setMinimumWidth(_NARROWEST)
         self.list.setAccessibleName("Pictures opened together")
         # A click must not take the keys away from the window; Tab gets here.
         self.list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -150,6 +160,11 @@ class ThumbnailsPanel(Panel):
         themes.changed.connect(self._retheme)
         self._retheme()
         self._show_trail()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave the names out of a narrow list: their tool tips have them."""
+        super().resizeEvent(event)
+        self.model.set_named(self.width() >= _ROOM_FOR_NAMES)
 
     def _show_trail(self) -> None:
         trail, place = self._state.trail, self._state.trail_index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.colours import LOW_CONFIDENCE
@@ -10,6 +11,8 @@ from app.views.panel import ElidedLabel
 from core import skeleton
 from core.why import Why, explain
 
+_COLUMN_PX = 70
+_NAME_PX = 130
 _COLUMNS = (
     ("First", "First peak of the heatmap: the share of the network's belief within its best guess"),
     ("Second", "Second peak: the share within the best guess elsewhere"),
@@ -18,6 +21,8 @@ _COLUMNS = (
     ("Pixel", "Where the first peak is in the picture, x and y"),
     ("Depth", "Along the line of sight, measured from the pelvis; more is farther away"),
 )
+_KEPT = ("First", "Second", "Depth", "Ratio", "Edge", "Pixel")
+"""The columns of a narrow card are the first of these."""
 
 
 class WhyCard(QWidget):
@@ -27,25 +32,34 @@ class WhyCard(QWidget):
         super().__init__()
         self._state = state
         self._hovered: int | None = None
+        self._columns: dict[str, QWidget] = {}
         self.name = QLabel(objectName="panelTitle")
         self.verdict = ElidedLabel(objectName="muted")
         self.values: list[ElidedLabel] = []
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 2, 10, 6)
         row.setSpacing(10)
-        row.addLayout(_column(self.name, self.verdict), 26)
+        row.addWidget(_column(self.name, self.verdict), 26)
         for caption, tip in _COLUMNS:
             value = ElidedLabel(objectName="sentence")
             head = ElidedLabel(caption, objectName="muted")
             for label in (head, value):
                 label.setToolTip(tip)
             self.values.append(value)
-            row.addLayout(_column(head, value), 12)
+            self._columns[caption] = _column(head, value)
+            row.addWidget(self._columns[caption], 12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Why the joint is here")
         state.pose_changed.connect(self._refresh)
         state.display_changed.connect(self._refresh)
         self._refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave columns out of a narrow card instead of cutting their numbers."""
+        super().resizeEvent(event)
+        room = max(1, (self.width() - _NAME_PX) // _COLUMN_PX)
+        for place, caption in enumerate(_KEPT):
+            self._columns[caption].setVisible(place < room)
 
     def hover(self, joint: int | None) -> None:
         """Tell about this joint instead of the chosen one; None for the chosen one."""
@@ -96,9 +110,11 @@ def _texts(why: Why, index: int) -> tuple[str, ...]:
     )
 
 
-def _column(head: QWidget, value: QWidget) -> QVBoxLayout:
-    column = QVBoxLayout()
+def _column(head: QWidget, value: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(0)
     column.addWidget(head)
     column.addWidget(value)
-    return column
+    return holder

@@ -1,0 +1,82 @@
+"""Room in the window: everything fits a screen of 1280 x 800, and what is narrow leaves out instead of cutting off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.services.training import RunView
+from app.theme import ThemeWatcher
+from app.views.curves import Curves
+from app.window import MainWindow
+
+pytest_plugins = ("app_fixtures",)
+
+
+def album_window(open_window: Opener, tmp_path: Path) -> MainWindow:
+    """Open a folder in a window of 1280 x 800, with the 3D views."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("a picture with a long name.png", "another.png"):
+        write_picture(folder / name)
+    open_window.gl = True
+    backend = FakeBackend()
+    backend.answer = lambda name, size, box: make_pose(size, box, name=name)
+    window = open_window(folder, backend)
+    window.resize(1280, 800)
+    return window
+
+
+def compare(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None)
+
+
+def shown_widths(window: MainWindow) -> list[int]:
+    names = ("picture", "picture_b", "space", "space_b")
+    return [window._panels[name].width() for name in names if window._panels[name].isVisible()]
+
+
+def test_a_folder_in_a_comparison_fits_a_small_screen_in_equal_parts(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = album_window(open_window, tmp_path)
+    before = window.picture.width()
+    compare(window, qtbot)
+    panels = 4 if window.space.scene is not None else 3
+    qtbot.waitUntil(lambda: len(shown_widths(window)) == panels and max(shown_widths(window)) < before)
+    assert window.minimumSizeHint().width() <= 1280 and window.width() == 1280
+    qtbot.waitUntil(lambda: max(shown_widths(window)) - min(shown_widths(window)) <= 2)
+    export = window.chrome.export
+    assert export.isVisible() and export.mapTo(window, export.rect().topRight()).x() < 1280
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: abs(window.picture.width() - before) <= 2)
+
+
+def test_what_is_narrow_leaves_out_instead_of_cutting(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    window = album_window(open_window, tmp_path)
+    why, names = window.picture.why, window.thumbnails.model
+    assert all(label.isVisible() for label in why.values[:4]) and names.data(names.index(0)) is not None
+    compare(window, qtbot)
+    qtbot.waitUntil(lambda: not why.values[4].isVisible())
+    assert why.values[0].isVisible() and why.values[0].text().endswith("%")
+    qtbot.waitUntil(lambda: names.data(names.index(0)) is None)
+    if window.space.scene is not None:
+        assert window.space._folded.isVisible() and not any(button.isVisible() for button in window.space._buttons)
+        camera = window.space.scene.camera
+        camera.elevation = 3.0
+        [top] = [action for action in window.space._folded.menu().actions() if action.text() == "Top"]
+        top.trigger()
+        assert camera.elevation == 90.0
+
+
+def test_the_curves_of_a_run_without_steps_have_no_numbers(qtbot: QtBot, qapp: QApplication) -> None:
+    curves = Curves(ThemeWatcher(qapp))
+    qtbot.addWidget(curves)
+    axes = [plot.getAxis(name) for plot in curves._plots for name in ("left", "bottom")]
+    assert not any(axis.style["showValues"] for axis in axes)
+    curves.show_run(RunView(steps=(10, 20), terms={"loss": (2.0, 1.0)}))
+    assert all(axis.style["showValues"] for axis in axes)
