@@ -409,8 +409,9 @@ def test_missing_data_is_named_before_the_first_step(tmp_path: Path) -> None:
 def _train(tmp_path: Path, *extra: str) -> subprocess.Popen[str]:
     command = [
         sys.executable, "main.py", "train", "resources/configs/compact.toml", "--data", str(tmp_path),
-        "--out", str(tmp_path / "run"), "--set", "data.rendered=''", "--set", "optimiser.batch=4",
-        "--set", "stage.1.weights.depth=0", "--set", "stage.2.weights.depth=0", "--set", "run.threads=1", *extra,
+        "--out", str(tmp_path / "run"), "--set", "data.rendered=''", "--set", "data.empty=''",
+        "--set", "optimiser.batch=4", "--set", "stage.1.weights.depth=0", "--set", "stage.2.weights.depth=0",
+        "--set", "run.threads=1", *extra,
     ]  # fmt: skip
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

@@ -45,7 +45,7 @@ def write_sets(data: Path, count: int = 12) -> Path:
 
 
 SHORT = (
-    "data.photos=photos", "data.rendered=people", "optimiser.batch=4", "optimiser.precision=float32",
+    "data.photos=photos", "data.rendered=people", "data.empty=", "optimiser.batch=4", "optimiser.precision=float32",
     "run.threads=1", "run.name=short", "stage.0.iterations=2", "stage.1.iterations=2", "stage.2.iterations=2",
 )  # fmt: skip
 """Settings that make six steps of compact.toml on ``write_sets``."""
