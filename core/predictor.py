@@ -160,16 +160,17 @@ class Predictor:
             part = candidates[start : start + BATCH]
             # Which window holds the person is plain without mirror averaging, at half the cost.
             found += self._poses([image] * len(part), part, "search", height_mm, flip=False)
-        best = max(found, key=lambda pose: pose.mean_confidence)
-        best = pose = self._poses([image], [best.box_px], "search", height_mm)[0]
+        window = max(found, key=lambda pose: pose.mean_confidence)
+        window = pose = self._poses([image], [window.box_px], "search", height_mm)[0]
+        cut_again: list[Pose] = []
         for _ in range(locate.PASSES):
             box = locate.next_box(pose.joints_px, pose.confidence, size, pose.box_px)
             if locate.overlap(box, pose.box_px) >= locate.SETTLED:
                 break
             pose = self._poses([image], [box], "search", height_mm)[0]
-            if pose.mean_confidence >= best.mean_confidence:
-                best = pose
-        return best
+            cut_again.append(pose)
+        best = max(cut_again, key=lambda pose: pose.mean_confidence, default=window)
+        return best if best.mean_confidence >= window.mean_confidence - locate.TRUST else window
 
     def _poses(
         self,
