@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -60,7 +61,9 @@ USAGE: Final = "usage: bonesight [PICTURE|FOLDER|VIDEO]\n       bonesight COMMAN
 
 
 def console() -> None:
-    """Run as the ``bonesight`` command."""
+    """Run as the ``bonesight`` command; its commands take a polite kill like Ctrl+C: what is done is written."""
+    if sys.argv[1:] and sys.argv[1] in COMMANDS:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
 
 

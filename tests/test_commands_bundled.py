@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -79,3 +81,17 @@ def test_the_program_without_words_and_display_shows_a_sample(run_main: RunMain,
 def test_doctor_finds_nothing_to_mend(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["doctor"]) == 0
     assert "Everything the program needs works." in capsys.readouterr().out
+
+
+def test_a_polite_kill_ends_predict_like_ctrl_c_with_what_is_done_written(tmp_path: Path) -> None:
+    sample = Path(str(resources.files("resources"))) / "samples" / "waving.jpg"
+    words = [sys.executable, main.__file__, "predict", *[str(sample)] * 300, "--progress", "--json", "poses.json"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{") and json.loads(line)["event"] != "start":
+                process.terminate()
+                break
+        process.stdout.read()
+        assert process.wait(60) == 130
+    assert 1 <= len(json.loads((tmp_path / "poses.json").read_text(encoding="utf-8"))["poses"]) < 300

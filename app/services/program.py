@@ -18,8 +18,12 @@ def words(*command: str) -> list[str]:
 
 
 def interrupt(pid: int) -> None:
-    """Ask a process to save and end, as Ctrl+C does; one that is gone already is fine."""
+    """Ask a process to save and end, as Ctrl+C does; one that is gone already is fine.
+
+    By SIGTERM, which the commands take like Ctrl+C: a program started in the background of a script ignores SIGINT, and
+    so do its children.
+    """
     try:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
     except (ProcessLookupError, PermissionError):
         return

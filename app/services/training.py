@@ -250,7 +250,7 @@ class TrainingService(QObject):
         self.view = read_run(self.out)
         self.changed.emit(self.view)
         words = _last_words(self.out / CONSOLE)
-        stopped = code in (130, -signal.SIGINT) and self.state is WorkerState.STOPPING
+        stopped = code in (130, -signal.SIGTERM) and self.state is WorkerState.STOPPING
         if code == 0 or stopped:
             self._enter(WorkerState.STOPPED)
             self.ended.emit(words)
