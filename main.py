@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.commands.display import has_display
-from core.errors import RunError, UserError
+from core.errors import INTERRUPTED, RunError, UserError
 
 if TYPE_CHECKING:
     from train.datasets.catalogue import Line
@@ -54,7 +54,7 @@ HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {
 }
 """Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_USE = 0, 1, 2
 OUT: Final = Path("out")
 
 USAGE: Final = "usage: bonesight [PICTURE|FOLDER|VIDEO]\n       bonesight COMMAND ...\n"

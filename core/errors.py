@@ -1,6 +1,11 @@
-"""The one exception for mistakes a user can mend."""
+"""The one exception for mistakes a user can mend, and the exit code of what a user ends."""
 
 from __future__ import annotations
+
+from typing import Final
+
+INTERRUPTED: Final = 130
+"""Exit code of work that Ctrl+C ended, as shells have it."""
 
 
 class UserError(Exception):

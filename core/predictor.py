@@ -186,7 +186,8 @@ class Predictor:
         maps, depths = self.raw(crops, flip)
         decoded = heatmap.decode(maps, self._config.maps)
         shown = heatmap.display(maps, decoded.confidence)
-        spread_norm = heatmap.spread_hm(maps, decoded, self._config.maps) * (2.0 / self._config.heatmap_px)
+        # Only refining needs it.
+        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.refine else None
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
         to_crop = side / self._config.heatmap_px
         poses = []
@@ -194,8 +195,8 @@ class Predictor:
             joints_crop = decoded.joints_hm[index] * to_crop
             depth_norm = depths[index].double().numpy()
             skeleton_norm = (2.0 * joints_crop / side - 1.0, depth_norm)
-            if self.refine:
-                skeleton_norm = refine.refine(*skeleton_norm, spread_norm[index])
+            if spread_hm is not None:
+                skeleton_norm = refine.refine(*skeleton_norm, spread_hm[index] * (2.0 / self._config.heatmap_px))
             joints_mm = geometry.lift_mm(*skeleton_norm, bone_sum)
             poses.append(
                 Pose(

@@ -23,15 +23,11 @@ DEPTH_SD_NORM = 0.08
 STEPS = 5
 DAMPING = 1e-3
 
-_MEMBERS = [np.array(members) for members in skeleton.GROUPS.values()]
-_GROUPED = np.concatenate(_MEMBERS)
-_CENTRING = np.zeros((len(_GROUPED), skeleton.BONE_COUNT))
-_row = 0
-for _members in _MEMBERS:
-    for _bone in _members:
-        _CENTRING[_row, _members] = -1.0 / len(_members)
-        _CENTRING[_row, _bone] += 1.0
-        _row += 1
+_GROUPED = np.concatenate([np.array(members) for members in skeleton.GROUPS.values()])
+# Takes each grouped bone's ratio to its distance from its group's mean, and every other bone's to zero.
+_CENTRING = np.zeros((skeleton.BONE_COUNT, skeleton.BONE_COUNT))
+for _members in skeleton.GROUPS.values():
+    _CENTRING[np.ix_(_members, _members)] = np.eye(len(_members)) - 1.0 / len(_members)
 
 
 class Refined(NamedTuple):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.pop("QT_QPA_PLATFORM", None)  # pytest-xvfb gives a screen with OpenGL; offscreen has none
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,19 +23,24 @@ ROOT = Path(__file__).resolve().parents[1]
 RunMain = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a checkpoint of the compact preset with seeded random weights."""
+def write_random_weights(path: Path, seed: int, *, geometry_loss: bool, record: dict[str, Any]) -> Path:
+    """Write a checkpoint of the compact preset with seeded random weights."""
     import torch
 
     from core import checkpoint, network
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = network.build("compact")
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    checkpoint.save(path, model, geometry_loss=True, record={"training": {"steps": 0}})
+    checkpoint.save(path, model, geometry_loss=geometry_loss, record=record)
     return path
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkpoint of the compact preset with seeded random weights."""
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    return write_random_weights(path, 0, geometry_loss=True, record={"training": {"steps": 0}})
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
-from conftest import RunMain
+from conftest import RunMain, write_random_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from poses import STANDING_MM, make_pose
@@ -161,16 +161,8 @@ def test_a_summary_of_nothing_is_empty() -> None:
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a second checkpoint, of other random weights."""
-    import torch
-
-    from core import network
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = network.build("compact")
     path = tmp_path_factory.mktemp("others") / "other.safetensors"
-    checkpoint.save(path, model, geometry_loss=False, record={})
-    return path
+    return write_random_weights(path, 1, geometry_loss=False, record={})
 
 
 def schema() -> Any:

@@ -61,7 +61,7 @@ def test_lsps_own_splits_are_its_first_thousand_and_the_rest(tmp_path: Path) -> 
         lsp.read_split(tmp_path, "val.txt")
 
 
-@pytest.mark.parametrize("on_bad", ["skip", "refuse"])
+@pytest.mark.parametrize("on_bad", ["skip", "stop"])
 def test_lsp_bad_persons_are_counted_or_refused(
     tmp_path: Path, on_bad: OnBad, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +72,7 @@ def test_lsp_bad_persons_are_counted_or_refused(
     scipy.io.savemat(tmp_path / "joints.mat", {"joints": raw})
     (tmp_path / "images" / "im00004.jpg").unlink()
     names = [f"im{number:05d}.jpg" for number in range(1, 7)]
-    if on_bad == "refuse":
+    if on_bad == "stop":
         with pytest.raises(UserError, match=r"LSP-Extended im00001\.jpg: a joint is not a number"):
             list(lsp.samples(tmp_path, names, on_bad))
         with pytest.raises(UserError, match=r"LSP-Extended im00006\.jpg: there is no annotation"):
@@ -100,7 +100,7 @@ def test_lsp_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 def test_human36m_joints_are_mpiis_and_labels_are_weak_perspective(tmp_path: Path) -> None:
     fields = write_human36m(tmp_path / "h36m" / "annotSampleTest.h5", [(9, 14, 1, 2, 1)])
-    (sample,) = human36m.samples(tmp_path, "test", "refuse")
+    (sample,) = human36m.samples(tmp_path, "test", "stop")
     source_mm, source_px = fields["joint_3d_mono"][0], fields["joint_2d"][0]
     assert sample.joints_mm is not None and (sample.joints_mm[6] == 0).all()
     for ours, theirs in {0: 3, 1: 2, 2: 1, 3: 4, 5: 6, 8: 8, 9: 10, 10: 16, 11: 15, 12: 14, 13: 11, 15: 13}.items():
@@ -175,7 +175,7 @@ def test_human36m_bad_frames_are_counted_or_refused(tmp_path: Path) -> None:
         "the action's number is unknown": [f"{name.format(99)}_000001"],
     }
     with pytest.raises(UserError, match=f"Human3.6M {name.format(2)}_000001: a joint is not a number"):
-        list(human36m.samples(tmp_path, "test", "refuse"))
+        list(human36m.samples(tmp_path, "test", "stop"))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_human36m_crops_have_depth(tmp_path: Path) -> None:
 
 def test_3dhp_valid_frames_have_their_scenes_activities_and_joints(tmp_path: Path) -> None:
     variables = write_3dhp(tmp_path / "mpi_inf_3dhp_test_set")
-    found = list(mpi_inf_3dhp.samples(tmp_path, on_bad="refuse"))
+    found = list(mpi_inf_3dhp.samples(tmp_path, on_bad="stop"))
     assert len(found) == 6 * 3
     assert [sample.name for sample in found[:3]] == ["TS1/img_000002", "TS1/img_000003", "TS1/img_000005"]
     assert {sample.subject: sample.scene for sample in found} == {
@@ -253,7 +253,7 @@ def test_3dhp_bad_frames_and_missing_sequences_are_counted_or_refused(tmp_path: 
     }
     assert problems.lines()[0] == "MPI-INF-3DHP: 5 left out, the sequence is missing (TS1, TS3, TS4 and 2 more)"
     with pytest.raises(UserError, match=r"MPI-INF-3DHP TS1: the sequence is missing: get the test set"):
-        list(mpi_inf_3dhp.samples(tmp_path, on_bad="refuse"))
+        list(mpi_inf_3dhp.samples(tmp_path, on_bad="stop"))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_the_catalogue_opens_every_set_by_its_name(tmp_path: Path) -> None:
     counts = {}
     for name in catalogue.SETS:
         split = "train" if name == "lsp" else None
-        found: list[Sample] = list(catalogue.samples(name, tmp_path, split, "refuse"))
+        found: list[Sample] = list(catalogue.samples(name, tmp_path, split, "stop"))
         counts[name] = len(found)
         assert all(sample.joints_px.shape == (16, 2) for sample in found)
         assert all((sample.joints_mm is not None) == (catalogue.SETS[name].labels == "3D") for sample in found)

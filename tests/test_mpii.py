@@ -27,7 +27,7 @@ from train.datasets.reading import Problems
 
 def test_mpii_official_struct_is_read_with_its_missing_fields(tmp_path: Path) -> None:
     write_official(tmp_path / "mpii", RECTANGLE)
-    found = list(mpii.samples(tmp_path, "trainval", "refuse"))
+    found = list(mpii.samples(tmp_path, "trainval", "stop"))
     assert [sample.name for sample in found] == ["000000001.jpg#0", "two_people.jpg#1"]
     sample = found[0]
     assert sorted(np.flatnonzero(sample.annotated)) == [0, 1, 6, 9]  # a hidden joint has a label all the same
@@ -67,12 +67,12 @@ def test_mpii_bad_person_is_counted_or_refused(tmp_path: Path, change: dict[str,
     assert len(list(mpii.samples(tmp_path, "trainval", problems=problems))) == 2
     assert problems.found == {problem: ["000000001.jpg#0"]} and problems.count == 1
     with pytest.raises(UserError, match=f"MPII 000000001.jpg#0: {problem}"):
-        list(mpii.samples(tmp_path, "trainval", "refuse"))
+        list(mpii.samples(tmp_path, "trainval", "stop"))
 
 
 def test_mpii_tompson_split_is_read_with_its_missing_joints(tmp_path: Path) -> None:
     fields = write_tompson(tmp_path / "annot" / "valid.h5")
-    first, second = mpii.samples(tmp_path, "val", "refuse")
+    first, second = mpii.samples(tmp_path, "val", "stop")
     assert not first.annotated[3] and first.annotated.sum() == 15 and second.annotated.all()
     assert first.joints_px[4] == pytest.approx(fields["part"][0, 4] - 0.5)
     assert first.box_px == pytest.approx((24.5 - 25, 29.5 + 3 - 25, 50, 50))
@@ -103,7 +103,7 @@ def test_mpii_json_is_read_and_heads_come_from_beside_it(tmp_path: Path) -> None
     (tmp_path / "annot").mkdir()
     (tmp_path / "annot" / "valid.json").write_text(json.dumps(people))
     write_picture(tmp_path / "images" / "a.jpg")
-    first, second = mpii.samples(tmp_path, "val", "refuse")
+    first, second = mpii.samples(tmp_path, "val", "stop")
     assert not first.annotated[2] and first.annotated.sum() == 15 and np.isnan(first.head_px)
     assert first.joints_px[15] == pytest.approx(np.array(people[0]["joints"][15]) - 0.5)
     assert [first.name, second.name] == ["a.jpg#0", "a.jpg#1"]
@@ -137,7 +137,7 @@ def test_mpii_pictures_that_are_missing_or_damaged_are_counted(tmp_path: Path) -
         "the picture is missing": ["000000001.jpg#0"], "the picture is damaged": ["000000002.jpg#1"],
     }  # fmt: skip
     with pytest.raises(UserError, match="the picture is missing: put it at"):
-        list(mpii.samples(tmp_path, "val", "refuse"))
+        list(mpii.samples(tmp_path, "val", "stop"))
 
 
 def test_mpii_training_crops_are_kept(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from rendering import MOCAP, renderer_or_skip
 
 from core.errors import UserError
 from core.predictor import STATURE_PER_BONE_SUM
@@ -21,19 +21,6 @@ from train.render.pose_sampling import Split
 from train.render.renderer import RenderConfig, Rendered, Renderer
 from train.render.rig import OFFSETS_M, globals_of
 
-for _package in ("anny", "moderngl"):
-    if importlib.util.find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed (pip install 'bonesight[render]')", allow_module_level=True)
-
-MOCAP = next(
-    (
-        path
-        for folder in Path(__file__).resolve().parents
-        for path in (folder / "shared" / "data" / "mocap_poses.npz", folder / "data" / "mocap_poses.npz")
-        if path.is_file()
-    ),
-    None,
-)
 COUNT = 10
 
 
@@ -44,12 +31,7 @@ def _body() -> BodyModel:
 
 @pytest.fixture(scope="module")
 def people() -> Renderer:
-    try:
-        return Renderer(RenderConfig(seed=3, poses=MOCAP))
-    except UserError as error:
-        if "EGL" in error.what:
-            pytest.skip(str(error))
-        raise
+    return renderer_or_skip(RenderConfig(seed=3, poses=MOCAP))
 
 
 @pytest.fixture(scope="module")

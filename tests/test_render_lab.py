@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from rendering import MOCAP, renderer_or_skip
 
-from core.errors import UserError
 from train.datasets import rendered
 from train.render import lab, pose_sampling, shards
 from train.render.pose_sampling import Split
 from train.render.renderer import RenderConfig, Renderer
 
-for _package in ("anny", "moderngl"):
-    if importlib.util.find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed (pip install 'bonesight[render]')", allow_module_level=True)
-
-MOCAP = next(
-    (
-        path
-        for folder in Path(__file__).resolve().parents
-        for path in (folder / "shared" / "data" / "mocap_poses.npz", folder / "data" / "mocap_poses.npz")
-        if path.is_file()
-    ),
-    None,
-)
-
 
 @pytest.fixture(scope="module")
 def laboratory() -> Renderer:
-    try:
-        return Renderer(RenderConfig(scene="studio-lab", split="test", seed=2, poses=MOCAP))
-    except UserError as error:
-        if "EGL" in error.what:
-            pytest.skip(str(error))
-        raise
+    return renderer_or_skip(RenderConfig(scene="studio-lab", split="test", seed=2, poses=MOCAP))
 
 
 def test_the_laboratory_is_narrow_and_repeats(laboratory: Renderer) -> None:

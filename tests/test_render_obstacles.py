@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rendering import renderer_or_skip
 
-from core.errors import UserError
 from core.skeleton import BONE_ENDS
 from train.render import camera, obstacles
 from train.render.renderer import RenderConfig, Rendered, Renderer
 
-for _package in ("anny", "moderngl"):
-    if importlib.util.find_spec(_package) is None:
-        pytest.skip(f"{_package} is not installed (pip install 'bonesight[render]')", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def people() -> Renderer:
-    try:
-        return Renderer(RenderConfig(seed=11, scene="house"))
-    except UserError as error:
-        if "EGL" in error.what:
-            pytest.skip(str(error))
-        raise
+    return renderer_or_skip(RenderConfig(seed=11, scene="house"))
 
 
 def _pictures(people: Renderer, count: int) -> list[tuple[Rendered, np.ndarray]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from core.errors import UserError
+from core.errors import INTERRUPTED, UserError
 from core.network import PRESETS
 from core.predictor import choose_device
 from train import config as configuration
@@ -23,8 +23,6 @@ from train.distributed import Group
 from train.engine import Trainer
 from train.log import stored_config
 from train.validation import Validation
-
-INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

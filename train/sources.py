@@ -14,7 +14,6 @@ from train.config import Config, DataSection, Kind
 from train.datasets import empty, human36m, lsp, mpii, rendered
 from train.datasets.catalogue import SETS
 from train.datasets.crops import CropSet, cached, file_hash
-from train.datasets.reading import OnBad
 
 RENDERED_TERMS: Final = (
     "People rendered by Bonesight: bodies from anny (Apache-2.0; data CC0, from MakeHuman). Poses: the data used "
@@ -115,22 +114,23 @@ def _find(kind: Kind, folder: Path) -> None:
 
 
 def _training(kind: Kind, folder: Path, cache: Path, section: DataSection) -> CropSet:
-    on_bad: OnBad = "refuse" if section.on_bad == "stop" else "skip"
     if CropSet.is_there(folder):
         return CropSet.open(folder)
     if kind == "rendered":
-        return rendered.training_crops(folder, cache, on_bad)
+        return rendered.training_crops(folder, cache, section.on_bad)
     if kind == "mpii":
-        return mpii.training_crops(folder, cache, "train", on_bad)
+        return mpii.training_crops(folder, cache, "train", section.on_bad)
     if kind == "human36m":
-        return human36m.training_crops(folder, cache, None, on_bad)
-    return lsp.training_crops(SETS[kind].find(folder), cache, section.held_out or SETS[kind].default_split, on_bad)
+        return human36m.training_crops(folder, cache, None, section.on_bad)
+    return lsp.training_crops(
+        SETS[kind].find(folder), cache, section.held_out or SETS[kind].default_split, section.on_bad
+    )
 
 
 def _nobody(folder: Path, cache: Path, section: DataSection) -> CropSet:
     if CropSet.is_there(folder):
         return CropSet.open(folder)
-    return empty.training_crops(folder, cache, "refuse" if section.on_bad == "stop" else "skip")
+    return empty.training_crops(folder, cache, section.on_bad)
 
 
 def _held_out(config: Config, data: Path, cache: Path) -> CropSet | None:

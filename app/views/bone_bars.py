@@ -6,11 +6,12 @@ from typing import Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QResizeEvent
+from PySide6.QtGui import QColor, QResizeEvent
 
 from app.colours import VERDICT_COLOURS, bone_colours
 from app.state import AppState
 from app.theme import ThemeWatcher
+from app.views import plots
 from core import skeleton
 
 _COLUMNS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
@@ -99,14 +100,8 @@ class BoneBars(pg.PlotWidget):
 
     def _retheme(self) -> None:
         theme = self._themes.theme
-        self.setBackground(theme.panel)
-        font = QFont(self.font())
-        font.setPixelSize(11)
-        for name in ("left", "bottom"):
-            axis = self.getPlotItem().getAxis(name)
-            axis.setPen(theme.border)
-            axis.setTextPen(theme.muted)
-            axis.setTickFont(font)
+        plots.paint(self, theme)
+        font = plots.tick_font(self)
         for label in self._labels.values():
             label.setColor(theme.muted)
             label.setFont(font)

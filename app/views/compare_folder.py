@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.colours import COMPARE_COLOURS
@@ -16,6 +15,7 @@ from app.comparing import Comparing
 from app.naming import short_name
 from app.state import AppState
 from app.theme import ThemeWatcher
+from app.views import plots
 from app.views.rows_model import Row, RowsModel, RowsTable
 from core.compare import Comparison, Distribution, Summary, bin_edges, summarise
 
@@ -78,14 +78,7 @@ class Histogram(pg.PlotWidget):
 
     def _retheme(self) -> None:
         theme = self._themes.theme
-        self.setBackground(theme.panel)
-        font = QFont(self.font())
-        font.setPixelSize(11)
-        for name in ("left", "bottom"):
-            axis = self.getPlotItem().getAxis(name)
-            axis.setPen(theme.border)
-            axis.setTextPen(theme.muted)
-            axis.setTickFont(font)
+        plots.paint(self, theme)
         for curve, colour in zip(self.curves, COMPARE_COLOURS, strict=True):
             ink = colour if theme.dark else _darker(colour)
             curve.setPen(pg.mkPen(*ink, width=2))

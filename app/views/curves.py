@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.services.training import RunView
 from app.theme import ThemeWatcher
+from app.views import plots
 
 _TERMS: Final = (
     # column of the log, name, colour that reads on dark and on light
@@ -101,13 +101,5 @@ class Curves(QWidget):
         return ([], []) if x is None or y is None else ([float(v) for v in x], [float(v) for v in y])
 
     def _retheme(self) -> None:
-        theme = self._themes.theme
-        font = QFont(self.font())
-        font.setPixelSize(11)
         for plot in self._plots:
-            plot.setBackground(theme.panel)
-            for name in ("left", "bottom"):
-                axis = plot.getAxis(name)
-                axis.setPen(theme.border)
-                axis.setTextPen(theme.muted)
-                axis.setTickFont(font)
+            plots.paint(plot, self._themes.theme)

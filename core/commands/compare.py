@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.commands import outputs, predict
+from core.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from core.checkpoint import CheckpointInfo
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         done = len({item["input"] for item in job.entries})
         print(f"Stopped: {done} of {len(inputs)} inputs done.", file=sys.stderr)
-        code = predict.INTERRUPTED
+        code = INTERRUPTED
     if len(job.comparisons) > 1:
         print(tables.summary_table(export_comparison.summary(job.comparisons, job.entries)) + "\n", flush=True)
     _write(job, (a.info, b.info))
@@ -106,7 +107,7 @@ def _one(job: Job, path: Path) -> None:
     from core.commands import tables
     from core.compare import compare
 
-    drawn = -1
+    shown = outputs.OncePerSecond()
     for frame, a in predict.poses(job, path):
         b = job.second.predict(frame.image, a.box_px, job.args.height_mm)
         comparison = compare(a, b)
@@ -117,9 +118,7 @@ def _one(job: Job, path: Path) -> None:
             print(tables.comparison_table(item, comparison.sentence()) + "\n", flush=True)
         else:
             print(tables.comparison_heading(item), flush=True)
-        second = 0 if frame.time_s is None else int(frame.time_s)
-        if second != drawn:
-            drawn = second
+        if shown.takes(frame):
             if job.args.figure is not None:
                 job.files.draw(frame, functools.partial(_draw, frame, (a, b), comparison))
             if job.args.report is not None:

@@ -13,10 +13,10 @@ from collections.abc import Generator
 from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from core.commands import lines, outputs
-from core.errors import RunError, UserError
+from core.errors import INTERRUPTED, RunError, UserError
 
 if TYPE_CHECKING:
     from core.capture.live import Capture
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from core.capture.state import LiveFrame, Status
     from core.follow import Follower
     from core.predictor import Predictor
-
-INTERRUPTED: Final = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -171,6 +171,19 @@ class Files:
             print(f"{self._undrawn} figures could not be written.", file=sys.stderr)
 
 
+class OncePerSecond:
+    """Which frames of one input have a figure and a page: a picture, or the first of each second of a video."""
+
+    def __init__(self) -> None:
+        self._last = -1
+
+    def takes(self, frame: Frame) -> bool:
+        """Tell whether this frame, the next of the input, is one of them."""
+        second = 0 if frame.time_s is None else int(frame.time_s)
+        last, self._last = self._last, second
+        return second != last
+
+
 class Pages:
     """What a report shows: one page per picture or second of a video, as many as anyone reads."""
 
@@ -258,7 +271,7 @@ class OneInput:
         self._args = outputs.args
         self._source = source
         self._entries: list[dict[str, Any]] = []
-        self._second = -1
+        self._shown = OncePerSecond()
         self._stack = ExitStack()
         self._film: Film | None = None
         self._film_path: Path | None = None
@@ -274,9 +287,7 @@ class OneInput:
         outputs, args = self._outputs, self._args
         outputs.entries.append(item)
         self._entries.append(item)
-        second = 0 if frame.time_s is None else int(frame.time_s)
-        if second != self._second:
-            self._second = second
+        if self._shown.takes(frame):
             if args.figure is not None:
                 outputs.draw(frame, functools.partial(_draw, frame, pose))
             if args.report is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from core.commands import live, outputs
-from core.errors import UserError
+from core.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from core.media import Frame
@@ -24,7 +24,6 @@ Box = tuple[float, float, float, float]
 DEFAULT_CHECKPOINT: Final = "compact-geo"
 MOST_TABLES: Final = 20
 """With more pictures, each gets one line instead of its tables."""
-INTERRUPTED: Final = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

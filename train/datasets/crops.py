@@ -157,7 +157,7 @@ def cached(
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     crops = CropSet.open(folder)
-    if crops.bad and problems is not None and problems.on_bad == "refuse":
+    if crops.bad and problems is not None and problems.on_bad == "stop":
         raise UserError("; ".join(crops.left_out), "mend them, or skip them")
     return crops
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from core.errors import UserError
 from core.media import Picture, read_picture
 
-OnBad = Literal["skip", "refuse"]
+OnBad = Literal["skip", "stop"]
 Arrays = dict[str, NDArray[Any]]
 
 NAMED: Final = 3
@@ -42,7 +42,7 @@ class Problems:
 
     Attributes:
         label: the set's name.
-        on_bad: ``skip`` leaves a bad sample out and counts it, ``refuse`` raises at the first.
+        on_bad: ``skip`` leaves a bad sample out and counts it, ``stop`` raises at the first.
         found: kind of problem -> names of the samples left out.
         bad: how many of them were bad, not left out by rule.
     """
@@ -62,9 +62,9 @@ class Problems:
             what_to_do: said when it is refused.
 
         Raises:
-            UserError: ``on_bad`` is ``refuse``.
+            UserError: ``on_bad`` is ``stop``.
         """
-        if self.on_bad == "refuse":
+        if self.on_bad == "stop":
             raise UserError(f"{self.label} {name}: {kind}", what_to_do)
         self.bad += 1
         self.leave_out(kind, name)

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from core import checkpoint, sharding
 from core.errors import UserError
@@ -21,7 +21,6 @@ from train.evaluation.printing import print_figures
 from train.evaluation.protocols import PROTOCOLS
 
 SCHEMA: Final = "bonesight.figures/1"
-ON_BAD: Final[dict[str, OnBad]] = {"skip": "skip", "stop": "refuse"}
 BOXES: Final = {
     "mpii": "boxes as annotated: centre 15 x scale lower, side 250 x scale",
     "human36m": "boxes: the whole 224 px crop",
@@ -41,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-flip", action="store_true", help="without mirror averaging")
     parser.add_argument("--refine", action="store_true", help="bend the skeletons in space (core.refine)")
     parser.add_argument(
-        "--on-bad", choices=tuple(ON_BAD), default="skip", help="bad samples: leave out and count, or stop at the first"
+        "--on-bad",
+        choices=get_args(OnBad),
+        default="skip",
+        help="bad samples: leave out and count, or stop at the first",
     )
     parser.add_argument(
         "--empty", type=Path, metavar="DIR", help="pictures without people: can the confidence tell them apart?"
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, print and write; returns the exit code. Under torchrun the processes share the samples."""
     loaded = checkpoint.load(args.checkpoint)
     name, title = catalogue.which(args.dataset, args.data)
-    problems = Problems(title, ON_BAD[args.on_bad])
+    problems = Problems(title, args.on_bad)
     with sharding.shared() as share:
         predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
         rows, nobody = _gathered(args, name, predictor, problems, share)
