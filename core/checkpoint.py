@@ -21,11 +21,14 @@ from torch import Tensor
 
 from core import network, skeleton
 from core.errors import RunError, UserError
+from core.pictorial import Structure
 
 SCHEMA = "bonesight.checkpoint/1"
 SUFFIX = ".safetensors"
 PUBLISHED_SUFFIX = ".pth"
 """Of the authors' published weights (``core.published``)."""
+STRUCTURE_KEY = "pictorial_structure"
+"""Where the metadata holds what ``core.pictorial`` reads the limbs by."""
 _USE_ANOTHER = "use a checkpoint written by `bonesight train` or a bundled one (`bonesight checkpoints` lists them)"
 
 
@@ -63,6 +66,12 @@ class Checkpoint:
     def bone_sum_mm(self) -> float:
         """Sum of the 14 bones that predicted skeletons are scaled to: the training subjects' mean, mm."""
         return float(self.info.metadata.get("bone_sum_mm", skeleton.CANONICAL_MM.sum()))
+
+    @property
+    def structure(self) -> Structure | None:
+        """How likely joints are together, fitted to these weights' maps; None if that was not done."""
+        values = self.info.metadata.get(STRUCTURE_KEY)
+        return None if values is None else Structure.from_dict(values)
 
 
 def save(
@@ -206,6 +215,12 @@ def load(name_or_path: str | Path) -> Checkpoint:
     if info.preset not in network.PRESETS:
         known = ", ".join(network.PRESETS)
         raise UserError(f"{info.path.name} is of the unknown preset {info.preset}", f"use one of: {known}")
+    structure = info.metadata.get(STRUCTURE_KEY)
+    try:
+        if structure is not None:
+            Structure.from_dict(structure)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{info.path.name} holds a damaged pictorial structure ({error})", _USE_ANOTHER) from error
     model = network.build(info.preset, wanted.get("maps"))
     if model.config.to_dict() != wanted:
         raise UserError(f"{info.path.name} has another network shape than preset {info.preset}", _USE_ANOTHER)

@@ -117,6 +117,7 @@ def entry(pose: Pose, source: str | Path, frame: int = 0, time_s: float | None =
         "picture_size_px": list(pose.picture_size_px),
         "box_px": _rounded(pose.box_px, 2),
         "located_by": pose.located_by,
+        "decoded_by": pose.decoded_by,
         "refined": pose.refined,
         "joints_px": _rounded(pose.joints_px, 2),
         "confidence": _rounded(np.clip(pose.confidence, 0.0, 1.0), 4),

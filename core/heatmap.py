@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from core import pictorial
 from core.network import MapKind
+from core.pictorial import Structure
 
 REFERENCE_SIGMA_HM = 1.75
 """Standard deviation of the target Gaussian on a 64 px map (method table "Targets")."""
 REFERENCE_RADIUS_HM = 3.0
+FAINTEST = 1e-5
+"""A map that is lower than this has no peak there."""
 
 
 def sigma_hm(heatmap_px: int) -> float:
@@ -88,7 +92,7 @@ class Decoded(NamedTuple):
     second_confidence: NDArray[np.float64]
 
 
-def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
+def decode(belief_maps: Tensor, kind: MapKind, structure: Structure | None = None) -> Decoded:
     """Read every map's highest and second-highest peak.
 
     Gaussian maps: argmax, a quarter pixel towards the larger neighbour, + 0.5 (method, "Decode"). Softmax maps: the
@@ -97,7 +101,11 @@ def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
     Args:
         belief_maps: (N, 16, h, w) from ``belief``.
         kind: what the maps mean.
+        structure: read the limbs of both sides together (``core.pictorial``): a joint may then take a lower peak, and
+            its second peak is the strongest of the others.
     """
+    if structure is not None:
+        return _decode_together(belief_maps, kind, structure)
     maps = belief_maps.double()
     score = _peak_score(maps, kind)
     first, first_score = _best(maps, score)
@@ -119,6 +127,55 @@ def decode(belief_maps: Tensor, kind: MapKind) -> Decoded:
         second_hm.cpu().numpy(),
         torch.where(exists, second_score, torch.zeros_like(second_score)).cpu().numpy(),
     )
+
+
+def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tensor]:
+    """Return each map's best peaks: (N, 16, count, 2) places in ``_hm`` and (N, 16, count) belief, 0 for none.
+
+    The first is the one ``decode`` takes; the others follow by belief.
+    """
+    maps = belief_maps.double()
+    score = _peak_score(maps, kind)
+    size = maps.shape[-1]
+    radius = peak_radius(size)
+    is_peak = maps >= functional.max_pool2d(maps, 2 * radius + 1, stride=1, padding=radius)
+    rest = torch.where(is_peak & (maps > FAINTEST), maps, 0.0)
+    rows = torch.arange(size, device=maps.device)[:, None]
+    columns = torch.arange(size, device=maps.device)[None, :]
+    indices, found = [], []
+    for rank in range(count):
+        index, belief_there = _best(rest if rank else maps, score)
+        exists = rest.flatten(-2).amax(-1) > 0
+        indices.append(index)
+        found.append(torch.where(exists, belief_there, 0.0) if rank else belief_there)
+        # Cells of equal height side by side are one peak.
+        row, column = (index // size)[..., None, None], (index % size)[..., None, None]
+        rest = torch.where(((rows - row).abs() <= radius) & ((columns - column).abs() <= radius), 0.0, rest)
+    places = torch.stack([_refine(maps, index, kind) for index in indices], dim=-2)
+    belief = torch.stack(found, dim=-1)
+    order = torch.cat([belief.new_full((*belief.shape[:-1], 1), torch.inf), belief[..., 1:]], dim=-1).argsort(-1, True)
+    return places.gather(-2, order[..., None].expand_as(places)), belief.gather(-1, order)
+
+
+def _decode_together(belief_maps: Tensor, kind: MapKind, structure: Structure) -> Decoded:
+    size = belief_maps.shape[-1]
+    places, found = peaks(belief_maps.cpu(), kind, pictorial.CANDIDATES)
+    chosen = pictorial.choose(structure, 2.0 * places / size - 1.0, found)
+    places_hm, belief_of = places.numpy(), found.numpy()
+    first_hm = _taken(places_hm, chosen)
+    # The belief of a joint's own peak must not come back as the second one.
+    apart = np.abs(places_hm - first_hm[..., None, :]).max(-1) > 2 * peak_radius(size)
+    others = np.where(apart, belief_of, 0.0)
+    second = others.argmax(-1)
+    second_belief = _taken(others, second)
+    second_hm = np.where(second_belief[..., None] > 0, _taken(places_hm, second), np.nan)
+    return Decoded(first_hm, _taken(belief_of, chosen), second_hm, second_belief)
+
+
+def _taken(values: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the candidate of each joint: (N, 16, K, ...) and (N, 16) give (N, 16, ...)."""
+    rows, joints = np.ogrid[: index.shape[0], : index.shape[1]]
+    return np.asarray(values[rows, joints, index])
 
 
 def spread_hm(belief_maps: Tensor, decoded: Decoded, kind: MapKind) -> NDArray[np.float64]:
@@ -145,7 +202,7 @@ def spread_hm(belief_maps: Tensor, decoded: Decoded, kind: MapKind) -> NDArray[n
 
 
 def display(belief_maps: Tensor, confidence: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scale each map so that its highest value is the joint's confidence: (N, 16, h, w) float32, for people to see."""
+    """Scale each map so that its highest value is that peak's confidence: (N, 16, h, w) float32, for people to see."""
     peak = belief_maps.amax(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
     shown = (belief_maps / peak).float().cpu().numpy() * confidence[..., None, None]
     return np.asarray(shown, dtype=np.float32)

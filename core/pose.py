@@ -17,6 +17,7 @@ from core import skeleton
 FloatArray = NDArray[np.float64]
 Verdict = Literal["plausible", "doubtful", "implausible"]
 LocatedBy = Literal["given", "search", "track"]
+DecodedBy = Literal["limbs", "peaks"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Joint:
         xy_px: (x, y) in picture pixels.
         confidence: 0..1, the network's belief that the joint is where it says.
         xyz_mm: (x, y, z) in millimetres from the pelvis.
-        second_xy_px: the second-highest peak of the joint's heatmap in picture pixels, None if there is only one.
+        second_xy_px: the best other peak of the joint's heatmap in picture pixels, None if there is only one. It is
+            higher than the joint's own where the limbs decided.
         second_confidence: 0..1, that peak's height in the same unit as ``confidence``.
     """
 
@@ -111,13 +113,15 @@ class Pose:
         confidence: (16,) in 0..1.
         joints_mm: (16, 3) millimetres from the pelvis, x right, y down, z away from the camera.
         depth_norm: (16,) the network's own depth, in half crop widths from the pelvis.
-        second_px: (16, 2) second-highest peak of each map in picture pixels; NaN where there is none.
+        second_px: (16, 2) best other peak of each map in picture pixels; NaN where there is none.
         second_confidence: (16,) in 0..1; 0 where there is none.
         geometry: bones and geometry loss of ``joints_mm``.
-        heatmaps: (16, h, w) float32, peak-normalised to the confidence of the joint, over the crop.
+        heatmaps: (16, h, w) float32, peak-normalised to the confidence of the highest peak, over the crop.
         crop_to_picture: (2, 3) affine matrix, crop pixels -> picture pixels.
         crop_size: side of the square crop in pixels.
         checkpoint_name, checkpoint_sha256: which weights made it.
+        decoded_by: ``peaks``: every joint is its map's highest peak, as in the paper; ``limbs``: the joints of both
+            sides were chosen together among their maps' best peaks (``core.pictorial``).
         refined: whether ``joints_mm`` was bent towards bones that can be real (``core.refine``).
     """
 
@@ -136,6 +140,7 @@ class Pose:
     crop_size: int = 0
     checkpoint_name: str = ""
     checkpoint_sha256: str = ""
+    decoded_by: DecodedBy = "peaks"
     refined: bool = False
 
     @property

@@ -62,6 +62,8 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         flip: average with the mirrored picture: slower by half to twice, steadier.
         precision: ``auto`` (bfloat16 where it is native) or ``float32``.
+        peaks: take every map's highest peak, as the paper does, also where the checkpoint knows how likely joints are
+            together (``core.pictorial``).
         refine: bend the skeleton in space towards bones that can be real (``core.refine``); the picture's joints and
             the network's own depth stay as they are.
 
@@ -71,16 +73,18 @@ class Predictor:
 
     def __init__(
         self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto",
-        refine: bool = False,
+        refine: bool = False, peaks: bool = False,
     ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
         self.device = choose_device(device)
         self.flip = flip
         self.refine = refine
+        self.peaks = peaks
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
         self._network = place(network, self.device)
         self._config = checkpoint.network.config
+        self._structure = checkpoint.structure
 
     def predict(self, image: Picture, box: Box | None = None, height_mm: float | None = None) -> Pose:
         """Find the pose of one person.
@@ -184,8 +188,9 @@ class Predictor:
         matrices = [crop.crop_to_picture(box, side) for box in boxes]
         crops = np.stack([crop.cut(image, matrix, side) for image, matrix in zip(images, matrices, strict=True)])
         maps, depths = self.raw(crops, flip)
-        decoded = heatmap.decode(maps, self._config.maps)
-        shown = heatmap.display(maps, decoded.confidence)
+        structure = None if self.peaks else self._structure
+        decoded = heatmap.decode(maps, self._config.maps, structure)
+        shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
         # Only refining needs it.
         spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.refine else None
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
@@ -215,6 +220,7 @@ class Predictor:
                     crop_size=side,
                     checkpoint_name=self.checkpoint.info.name,
                     checkpoint_sha256=self.checkpoint.info.sha256,
+                    decoded_by="peaks" if structure is None else "limbs",
                     refined=self.refine,
                 )
             )

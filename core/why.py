@@ -20,13 +20,15 @@ class Why:
     Attributes:
         joint: everything known about it.
         ratio: the first peak's confidence over the second's, None where there is no second.
-        at_edge: whether the heatmap is highest in its outermost cells, so that the joint may lie outside the crop;
-            None where the heatmap is not known.
+        at_edge: whether the peak is highest in the heatmap's outermost cells, so that the joint may lie outside the
+            crop; None where the heatmap is not known.
+        passed_over: whether a higher peak was passed over because the limbs were read together.
     """
 
     joint: Joint
     ratio: float | None
     at_edge: bool | None
+    passed_over: bool
 
     @property
     def is_two_guesses(self) -> bool:
@@ -41,6 +43,28 @@ def explain(pose: Pose, index: int) -> Why:
     heatmap = pose.heatmaps[index]
     at_edge: bool | None = None
     if heatmap.max() > 0.0:
-        row, column = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+        row, column = _highest_cell(pose, index)
         at_edge = bool(row in (0, heatmap.shape[0] - 1) or column in (0, heatmap.shape[1] - 1))
-    return Why(joint, joint.confidence / joint.second_confidence if has_second else None, at_edge)
+    ratio = joint.confidence / joint.second_confidence if has_second else None
+    return Why(joint, ratio, at_edge, pose.decoded_by == "limbs" and ratio is not None and ratio < 1.0)
+
+
+def _highest_cell(pose: Pose, index: int) -> tuple[int, int]:
+    """Return the row and column in which the joint's own peak is highest."""
+    heatmap = pose.heatmaps[index]
+    if pose.decoded_by == "peaks":
+        row, column = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+        return int(row), int(column)
+    # Imported late: they take OpenCV and torch, which whoever made the pose has loaded.
+    from core import crop
+    from core.heatmap import peak_radius
+
+    side = heatmap.shape[0]
+    joint_crop = crop.apply(crop.invert(pose.crop_to_picture), pose.joints_px[index])
+    centre_column, centre_row = np.clip(joint_crop * side / pose.crop_size, 0, side - 1).astype(int)
+    # A joint lies at the mean of its peak, which at the edge is a little inside of its highest cell.
+    reach = peak_radius(side)
+    top, left = max(0, centre_row - reach), max(0, centre_column - reach)
+    near = heatmap[top : centre_row + reach + 1, left : centre_column + reach + 1]
+    row, column = np.unravel_index(int(near.argmax()), near.shape)
+    return int(top + row), int(left + column)

@@ -14,11 +14,15 @@ from core.why import Why, explain
 _COLUMN_PX = 70
 _NAME_PX = 130
 _COLUMNS = (
-    ("First", "First peak of the heatmap: the share of the network's belief within its best guess"),
-    ("Second", "Second peak: the share within the best guess elsewhere"),
-    ("Ratio", "How many times as strong the first peak is: near 1, the network wavers between two places"),
-    ("Edge", "Whether the heatmap is highest at the crop's edge: then the joint may lie outside what was looked at"),
-    ("Pixel", "Where the first peak is in the picture, x and y"),
+    ("First", "The peak that was taken: the share of the network's belief within it"),
+    (
+        "Second",
+        "The best peak elsewhere, and its share. It can be the higher one: the joints of both sides are read together,"
+        " so that two ankles do not end up on one leg",
+    ),
+    ("Ratio", "How many times as strong the peak taken is: near 1, the network wavers between two places"),
+    ("Edge", "Whether the peak is highest at the crop's edge: then the joint may lie outside what was looked at"),
+    ("Pixel", "Where the joint is in the picture, x and y"),
     ("Depth", "Along the line of sight, measured from the pelvis; more is farther away"),
 )
 _KEPT = ("First", "Second", "Depth", "Ratio", "Edge", "Pixel")
@@ -90,6 +94,8 @@ def sentence(why: Why) -> str:
     """Say the most telling thing in a few words."""
     if why.at_edge:
         return "cut off at the edge of the crop"
+    if why.passed_over:
+        return "the lower of two peaks: it fits the limbs better"
     if why.is_two_guesses:
         return "one of two guesses"
     if why.joint.confidence < LOW_CONFIDENCE:

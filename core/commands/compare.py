@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from core.commands import outputs, predict
+from core.commands import outputs, predict, predicting
 from core.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -67,14 +67,13 @@ def run(args: argparse.Namespace) -> int:
     """Compare; returns the exit code: 0 done, 1 some inputs failed, 130 interrupted."""
     from core import checkpoint, export_comparison, media
     from core.commands import tables
-    from core.predictor import Predictor
 
     boxes = predict.read_boxes(args.boxes) if args.boxes is not None else {}
     inputs, unusable = media.expand_inputs(args.inputs)
     names = [_full_name(name) for name in (args.a, args.b)]
     protected = outputs.protect([*inputs, *map(Path, names), args.boxes], {"json": args.json, "report": args.report})
     a, b = (checkpoint.load(name) for name in names)
-    first, second = (Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine) for loaded in (a, b))
+    first, second = (predicting.predictor(loaded, args) for loaded in (a, b))
     files = outputs.Files(args, protected, predict.figure_stems(inputs), ending="compare")
     job = Job(args, first, second, files, boxes, tables=len(inputs) <= predict.MOST_TABLES)
     for source, error in unusable:

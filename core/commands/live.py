@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.commands import lines, outputs
+from core.commands import lines, outputs, predicting
 from core.errors import INTERRUPTED, RunError, UserError
 
 if TYPE_CHECKING:
@@ -75,12 +75,11 @@ class Job:
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 a file was interrupted."""
     from core import checkpoint
-    from core.predictor import Predictor
 
     protected = _check(args)
     loaded = checkpoint.load(args.checkpoint)
     told = checkpoint.summary(loaded.info)
-    predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
+    predictor = predicting.predictor(loaded, args)
     with lines.Lines(args.jsonl, told) as out, redirect_stdout(sys.stderr if out.printed else sys.stdout):
         written = outputs.Outputs(args, protected, {}, told, checkpoint.terms(loaded.info))
         # Lines go out as they come; only what is written at the end must be kept until then.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from core.commands import live, outputs
+from core.commands import live, outputs, predicting
 from core.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
@@ -50,11 +50,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--boxes", type=Path, metavar="FILE.json", help='boxes by file name: {"photo.jpg": [x, y, w, h], ...}'
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
-    parser.add_argument(
-        "--refine", action="store_true", help="bend the skeleton in space towards bones that can be real"
-    )
+    predicting.add_arguments(parser)
     parser.add_argument(
         "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
     )
@@ -149,7 +145,6 @@ def run(args: argparse.Namespace) -> int:
     Under torchrun the processes share the inputs, and the first one writes what all of them found.
     """
     from core import checkpoint, media, sharding
-    from core.predictor import Predictor
 
     if live.asked_for(args):
         return live.run(args)
@@ -161,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = checkpoint.load(args.checkpoint)
     summary, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
     with sharding.shared() as share:
-        predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
+        predictor = predicting.predictor(loaded, args)
         written = outputs.Outputs(args, protected, stems, summary, terms)
         job = Job(args, predictor, written, boxes, tables=len(files) <= MOST_TABLES)
         if args.progress and share.leads:

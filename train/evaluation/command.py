@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from core import checkpoint, sharding
+from core.commands import predicting
 from core.errors import UserError
 from core.export import write_atomically
 from core.predictor import Predictor
@@ -36,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the set's folder, or the one above")
     parser.add_argument("--split", default=None, help="the set's split, or for lsp a file of picture names")
     parser.add_argument("--checkpoint", default="compact-geo", help="bundled name or file")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--no-flip", action="store_true", help="without mirror averaging")
-    parser.add_argument("--refine", action="store_true", help="bend the skeletons in space (core.refine)")
+    predicting.add_arguments(parser)
     parser.add_argument(
         "--on-bad",
         choices=get_args(OnBad),
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     name, title = catalogue.which(args.dataset, args.data)
     problems = Problems(title, args.on_bad)
     with sharding.shared() as share:
-        predictor = Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine)
+        predictor = predicting.predictor(loaded, args)
         rows, nobody = _gathered(args, name, predictor, problems, share)
         if not share.leads:
             return 0
@@ -77,9 +76,7 @@ def run(args: argparse.Namespace) -> int:
             "folder": args.data.resolve().name,
             "split": args.split or catalogue.default_split(name),
         },
-        "protocol": BOXES.get(name, FROM_LABELS)
-        + ("" if args.no_flip else "; mirror averaging")
-        + ("; refined in space" if args.refine else ""),
+        "protocol": BOXES.get(name, FROM_LABELS) + predicting.told(loaded, args),
         "checkpoint": {
             **checkpoint.summary(loaded.info),
             "weights_sha256": loaded.info.metadata.get("weights_sha256"),
