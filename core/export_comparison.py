@@ -34,8 +34,8 @@ def entry(
         source, frame, time_s: as for ``export.entry``.
     """
     a, b = (export.entry(pose, source, frame, time_s) for pose in (pose_a, pose_b))
-    shared = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "decoded_by", "refined")
-    own = ("joints_px", "confidence", "joints_mm", "geometry")
+    shared = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "refined")
+    own = ("decoded_by", "joints_px", "confidence", "joints_mm", "geometry")
     return {
         **{key: a[key] for key in shared},
         "a": {key: a[key] for key in own},

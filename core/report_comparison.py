@@ -48,7 +48,7 @@ def page(
         entry: from ``export_comparison.entry``.
         title: what is shown, such as the picture's name.
     """
-    kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "decoded_by", "refined")
+    kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "refined")
     shared = {key: entry[key] for key in kept}
     a, b = (report.page(image, pose, {**shared, **entry[side]}, title) for pose, side in zip(poses, "ab", strict=True))
     return Page(entry, printable(title), comparison.sentence(), (a, b), worst_first(entry["joints"]))
