@@ -110,7 +110,7 @@ class BodyModel:
     """The parametric body; loading takes some seconds, shaping and posing some milliseconds.
 
     Args:
-        fine: all of anny's triangles; without it about a third of them, enough for small pictures.
+        fine: all of anny's triangles; without it a fifth of them, enough for pictures of some hundred pixels.
 
     Attributes:
         labels: names of anny's bones.
@@ -137,7 +137,8 @@ class BodyModel:
         self.labels: list[str] = list(model.bone_labels)
         self.faces: NDArray[np.int32] = model.get_triangular_faces().numpy().astype(np.int32)
         self._vertices = model.template_vertices.numpy().astype(np.float32)
-        self._vertex_shapes = model.blendshapes.numpy().astype(np.float32)
+        shapes = model.blendshapes.numpy().astype(np.float32)
+        self._vertex_shapes = shapes.reshape(len(shapes), -1)
         self._heads = model.template_bone_heads.numpy()
         self._head_shapes = model.bone_heads_blendshapes.numpy()
         skull = self.labels.index("head")
@@ -178,7 +179,8 @@ class BodyModel:
         spacing_m[features[self.main_bone]] = _FEATURES_M
         mean = self.shape({})
         chosen, self.faces = thin(mean.vertices_m, mean.normals, self.faces, spacing_m)
-        self._vertices, self._vertex_shapes = self._vertices[chosen], self._vertex_shapes[:, chosen]
+        self._vertices = self._vertices[chosen]
+        self._vertex_shapes = np.ascontiguousarray(self._vertex_shapes[:, (3 * chosen[:, None] + range(3)).ravel()])
         self._weights, self.part, self.main_bone = self._weights[chosen], self.part[chosen], self.main_bone[chosen]
         self._connect()
 
@@ -217,8 +219,7 @@ class BodyModel:
     def shape(self, phenotype: dict[str, float]) -> Shape:
         """Return a body: ``age``, ``gender``, ``height``, ``muscle``, ``proportions``, ``weight``, each in 0..1."""
         used, values = self._coefficients(phenotype)
-        flat = self._vertex_shapes.reshape(len(self._vertex_shapes), -1)[used]
-        vertices = self._vertices + (values.astype(np.float32) @ flat).reshape(-1, 3)
+        vertices = self._vertices + (values.astype(np.float32) @ self._vertex_shapes[used]).reshape(-1, 3)
         heads = self._heads + np.tensordot(values, self._head_shapes[used], 1)
         pivots = np.zeros((PARTS, 3))
         for part, bone in self._pivot_bones.items():
