@@ -215,9 +215,10 @@ def _scene(name: str) -> Scene:
 def phenotype_of(body: int) -> dict[str, float]:
     """Draw the phenotype of a numbered body, for ever the same: mostly adults, all builds."""
     random = np.random.default_rng((77, body))
-    # anny's age runs baby 0, child 1/3, young adult 2/3, old 1; height 0.37 is the mean of people today.
-    child = random.random() < 0.1
-    age = random.uniform(0.33, 0.58) if child else random.uniform(0.62, 0.95)
+    # anny's age runs baby 0, child 1/3, young adult 2/3, old 1; height 0.37 is the mean of people today. The youngest
+    # drawn are about a metre tall: smaller ones take none of these poses.
+    child = random.random() < 0.12
+    age = random.uniform(0.22, 0.6) if child else random.uniform(0.6, 1.0)
     return {
         "age": float(age),
         "gender": float(np.clip(random.choice([0.1, 0.9]) + random.normal(0, 0.15), 0, 1)),
