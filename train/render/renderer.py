@@ -130,7 +130,8 @@ class Renderer:
         if seat is not None and random.random() < 0.85:
             stage = replace(stage, boxes=(seat, *stage.boxes))
         if random.random() < obstacles.FURNITURE:
-            front = obstacles.draw_furniture(random, view, figure.outside_m, posed.joints_m, floor_z_m)
+            framed = camera.in_picture(view.project_px(posed.joints_m), config.size_px)
+            front = obstacles.draw_furniture(random, view, figure.outside_m, posed.joints_m, floor_z_m, framed)
             stage = stage if front is None else replace(stage, boxes=(front, *stage.boxes))
         drawn = self._canvas.draw(figure, view, light, stage, other)
         picture = drawn[..., :3] if photo is None else drawn[..., :3] + photo * (1.0 - drawn[..., 3:])
