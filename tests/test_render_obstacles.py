@@ -60,6 +60,25 @@ def test_what_stands_in_front_hides_pixels_and_no_joint(people: Renderer, monkey
     assert sum(share > 0.1 for share in changed) >= 3
 
 
+def test_furniture_leaves_enough_of_whoever_is_framed_in_sight() -> None:
+    random, drawn = np.random.default_rng(0), 0
+    along = np.linspace(0.0, 1.0, 400)[:, None, None]
+    for _ in range(300):
+        joints = random.normal(0, 0.3, (16, 3)) * (0.6, 0.4, 1.3) + (0, 0, 1.2)
+        view = camera.draw(random, joints, (256, 256), 0.0, half=0.7)
+        framed = camera.in_picture(view.project_px(joints), (256, 256))
+        box = obstacles.draw_furniture(random, view, joints.astype(np.float32), joints, 0.0, framed)
+        if box is None:
+            continue
+        drawn += 1
+        rays = view.eye_m + along * (joints[framed] - view.eye_m) - box.centre_m
+        c, s = np.cos(box.turn), np.sin(box.turn)
+        x, y = c * rays[..., 0] + s * rays[..., 1], c * rays[..., 1] - s * rays[..., 0]
+        inside = (np.abs(np.stack([x, y, rays[..., 2]], axis=-1)) < box.half_m).all(axis=-1)
+        assert inside.any(axis=0).mean() <= obstacles.MOST_HIDDEN
+    assert drawn > 100
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
 def test_half_bodies_are_framed_whole_and_the_rest_is_not_annotated(seed: int) -> None:

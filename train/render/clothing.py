@@ -7,12 +7,14 @@ them, so that edges are sharp whatever the mesh.
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from train.render import skirt
 from train.render.body import BodyModel
+from train.render.skirt import SkirtCut
 
 FloatArray = NDArray[np.float32]
 Colour = NDArray[np.float64]
@@ -25,7 +27,10 @@ HAIR_TONES = (
 )
 
 ARM_PARTS, LEG_PARTS, HEAD_PART, NECK_PART = (7, 8, 9, 12, 13, 14), (16, 17, 18, 20, 21, 22), 4, 3
-PATTERNS = 8
+PATTERNS, PRINT = 8, 8
+"""Patterns that the shader draws by itself, and the number of the one that shows a piece of a photograph."""
+LINING = 0.07
+"""How much shorter than the skirt the lining below it is, as a share of the leg."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Dress:
         skin, lips, hair, iris, shoe: colours, sRGB 0..1.
         crumple: strength of the folds, 0..1.
         gloss: strength of the highlights.
+        skirt: the cut of what hangs free of the legs, if there is any.
+        printed: (n, n, 3) RGB, the photograph that cloth of pattern ``PRINT`` shows.
     """
 
     layers: FloatArray = field(repr=False)
@@ -64,6 +71,8 @@ class Dress:
     shoe: Colour
     crumple: float
     gloss: float
+    skirt: SkirtCut | None = None
+    printed: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -214,8 +223,18 @@ class Wardrobe:
             hair = np.where(self._on_neck, behind + 0.005, hair)
         return np.asarray(hair)
 
-    def draw(self, random: np.random.Generator, tight: bool = False) -> Dress:
-        """Draw an outfit; ``tight`` for one that hides nothing of the body's shape."""
+    def draw(
+        self, random: np.random.Generator, tight: bool = False, longest_skirt: float = 0.0,
+        printed: NDArray[np.uint8] | None = None,
+    ) -> Dress:  # fmt: skip
+        """Draw an outfit.
+
+        Args:
+            random: source of all draws.
+            tight: one that hides nothing of the body's shape.
+            longest_skirt: see ``skirt.longest``; 0 for none.
+            printed: a piece of a photograph for the cloth, (n, n, 3) RGB.
+        """
         skin = np.clip(SKIN_TONES[int(random.integers(len(SKIN_TONES)))] * random.uniform(0.9, 1.08), 0, 1)
         tight = random.random() < 0.3 or tight
         looseness = (0.003, 0.003) if tight else tuple(random.uniform(0.006, 0.026, 2))
@@ -229,9 +248,17 @@ class Wardrobe:
             hair=int(random.choice(4, p=[0.07, 0.5, 0.35, 0.08])), hair_line=float(random.uniform(0, 1)),
             loose_top=looseness[0], loose_bottom=looseness[1], hair_m=float(random.uniform(0.006, 0.03)),
         )  # fmt: skip
+        hanging = skirt.draw(random, longest_skirt)
+        if hanging is not None and not hanging.open_rad:
+            # What is worn below is as short as decency allows, and of the same cloth: a knee may show through.
+            cut = replace(cut, leg=hanging.length - LINING, loose_bottom=0.004, hem=0.13)
         layers, stand_off, softness = self.fields(cut)
         top, bottom = self._cloth(random, skin, 0.42, 0.5), self._cloth(random, skin, 0.7, 0.78)
-        if random.random() < 0.12:
+        if printed is not None:
+            garment = random.random()
+            top = top if garment > 0.8 else replace(top, pattern=PRINT)
+            bottom = bottom if garment < 0.6 else replace(bottom, pattern=PRINT)
+        if random.random() < 0.12 or (hanging is not None and not hanging.open_rad and hanging.cloth == 0):
             bottom = top
         hair = HAIR_TONES[int(random.integers(len(HAIR_TONES)))] * random.uniform(0.7, 1.2)
         return Dress(
@@ -240,7 +267,7 @@ class Wardrobe:
             hair=colour(random, skin) if cut.hair == 3 else np.clip(hair, 0, 1),
             iris=np.array([0.1, 0.07, 0.05]), shoe=colour(random, skin, muted=0.85),
             crumple=float(random.uniform(0.05, 0.2) if tight else random.uniform(0.2, 0.7)),
-            gloss=float(random.uniform(0.0, 0.25)),
+            gloss=float(random.uniform(0.0, 0.25)), skirt=hanging, printed=printed,
         )  # fmt: skip
 
     def _cloth(self, random: np.random.Generator, skin: Colour, muted: float, plain: float) -> Cloth:

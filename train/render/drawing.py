@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from train.render import shaders
+from train.render import scene, shaders, skirt
 from train.render.camera import View
 from train.render.clothing import Cloth, Dress
 from train.render.scene import Light, Stage
+from train.render.skirt import Skirt
 
 FloatArray = NDArray[np.float32]
 NEAR_M, FAR_M = 0.05, 200.0
@@ -40,11 +41,23 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A posed, dressed body in world axes: (V, 3) vertices and normals, and what it wears."""
+    """A posed, dressed body in world axes: (V, 3) vertices and normals, what it wears, and the skirt if it has one."""
 
     vertices_m: FloatArray = field(repr=False)
     normals: FloatArray = field(repr=False)
     dress: Dress = field(repr=False)
+    skirt: Skirt | None = field(default=None, repr=False)
+
+    @property
+    def outside_m(self) -> FloatArray:
+        """(N, 3) vertices of body and skirt."""
+        return self.vertices_m if self.skirt is None else np.concatenate([self.vertices_m, self.skirt.vertices_m])
+
+    def moved(self, shift_m: NDArray[np.float64]) -> Figure:
+        """Shift everything by (3,) metres."""
+        shift = shift_m.astype(np.float32)
+        hung = None if self.skirt is None else replace(self.skirt, vertices_m=self.skirt.vertices_m + shift)
+        return replace(self, vertices_m=self.vertices_m + shift, skirt=hung)
 
 
 class Canvas:
@@ -79,26 +92,32 @@ class Canvas:
         self._drawn: Figure | None = None
         self._context = context
         self._figure = context.program(vertex_shader=shaders.FIGURE_VERTEX, fragment_shader=shaders.FIGURE_FRAGMENT)
-        self._stage = context.program(vertex_shader=shaders.STAGE_VERTEX, fragment_shader=shaders.STAGE_FRAGMENT)
+        self._stages: dict[int, tuple[Any, Any]] = {}
         shadow = context.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT)
         self._shadow = shadow
-        count = len(rest_m)
+        hung = skirt.faces()
+        self._body_vertices, self._body_corners, self._skirt_corners = len(rest_m), faces.size, hung.size
+        # A skirt's vertices come after the body's.
+        count = len(rest_m) + skirt.ROWS * skirt.COLUMNS
         self._positions = context.buffer(reserve=count * 12, dynamic=True)
         self._normals = context.buffer(reserve=count * 12, dynamic=True)
         self._layers = context.buffer(reserve=count * 16, dynamic=True)
-        fixed = context.buffer(np.hstack([rest_m, face]).astype(np.float32).tobytes())
-        index = context.buffer(np.ascontiguousarray(faces, dtype=np.int32).tobytes())
+        self._rest = context.buffer(reserve=count * 12, dynamic=True)
+        self._rest.write(np.ascontiguousarray(rest_m, dtype=np.float32).tobytes())
+        no_face = np.tile(np.array([0.0, 0.0, -1.0]), (count - len(rest_m), 1))
+        features = context.buffer(np.concatenate([face, no_face]).astype(np.float32).tobytes())
+        index = context.buffer(np.concatenate([faces, hung + len(rest_m)]).astype(np.int32).tobytes())
         self._figure_array = context.vertex_array(self._figure, [
             (self._positions, "3f", "position"), (self._normals, "3f", "normal"), (self._layers, "4f", "layers"),
-            (fixed, "3f 3f", "rest", "face"),
+            (self._rest, "3f", "rest"), (features, "3f", "face"),
         ], index)  # fmt: skip
         self._shadow_array = context.vertex_array(shadow, [(self._positions, "3f", "position")], index)
-        self._stage_array = context.vertex_array(self._stage, [])
         side = self.quality.shadow_px
         self._shadow_map = context.depth_texture((side, side))
         self._shadow_map.compare_func = ""
         self._shadow_target = context.framebuffer(depth_attachment=self._shadow_map)
         self._contact = context.texture((64, 64), 1, dtype="f4")
+        self._print = context.texture((scene.PRINT_PX, scene.PRINT_PX), 3)
         # Value noise by the texture unit: ten times cheaper here than hashing in the program.
         values = np.random.default_rng(5).integers(0, 256, (32, 32, 32, 4), dtype=np.uint8)
         self._noise = context.texture3d((32, 32, 32), 4, values.tobytes())
@@ -121,23 +140,26 @@ class Canvas:
         """
         self._drawn = figure
         to_sun = self._load(figure, light)
-        contact, area = _contact(_all_vertices(figure, other), stage)
+        crowd = [figure.outside_m] if other is None else [figure.outside_m, other.outside_m]
+        contact, area = _contact(np.concatenate(crowd), stage)
         self._contact.write(contact.tobytes())
         self._shadow_map.use(0)
         self._contact.use(1)
         self._noise.use(2)
+        self._print.use(3)
         common: dict[str, Any] = {
             "sun": light.sun, "sun_colour": light.sun_colour, "sky": light.sky, "ground": light.ground,
-            "eye": view.eye_m, "to_sun": to_sun, "shadow_map": 0, "noise_map": 2, "taps": self.quality.taps,
-            "softness": self.quality.softness,
+            "eye": view.eye_m, "to_sun": to_sun, "shadow_map": 0, "noise_map": 2, "print_map": 3,
+            "taps": self.quality.taps, "softness": self.quality.softness,
         } | _boxes(stage)  # fmt: skip
         _set(self._figure, common | _worn(figure.dress) | {"clip": _clip(view, self.size_px)})
         depth_a = (FAR_M + NEAR_M) / (FAR_M - NEAR_M) / 2 + 0.5
-        _set(self._stage, common | {
+        place, place_array = self._stage_of(stage.kind)
+        _set(place, common | {
             "to_world": np.ascontiguousarray(view.rotation, dtype=np.float32).tobytes(), "centre_px": view.centre_px,
             "focal_px": view.focal_px, "depth_a": depth_a, "depth_b": -FAR_M * NEAR_M / (FAR_M - NEAR_M),
-            "contact": 1, "contact_area": area, "floor_z": stage.floor_z_m, "kind": stage.kind,
-            "room_turn": stage.turn, "room_low": stage.low_m, "room_high": stage.high_m, "seed": stage.seed,
+            "contact": 1, "contact_area": area, "floor_z": stage.floor_z_m, "room_turn": stage.turn,
+            "room_low": stage.low_m, "room_high": stage.high_m, "seed": stage.seed,
             "floor_pattern": stage.floor_pattern, "floor_scale": stage.floor_scale,
             "wall_pattern": stage.wall_pattern, "wall_scale": stage.wall_scale,
             **{name: linear(getattr(stage, name)) for name in (
@@ -146,31 +168,60 @@ class Canvas:
         self._many.use()
         self._many.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         self._context.depth_func = self._always
-        self._stage_array.render(vertices=3)
+        place_array.render(vertices=3)
         self._context.depth_func = self._less
-        self._render_figure()
+        self._render(figure)
         if other is not None:
             _set(self._figure, {"to_sun": self._load(other, light)} | _worn(other.dress))
             self._many.use()
-            self._render_figure()
+            self._render(other)
         return self._read().astype(np.float32) / 255.0
+
+    def _stage_of(self, kind: int) -> tuple[Any, Any]:
+        """Return the program and the empty array of a kind of place, made when it is first needed."""
+        if kind not in self._stages:
+            program = self._context.program(
+                vertex_shader=shaders.STAGE_VERTEX, fragment_shader=shaders.stage_fragment(kind)
+            )
+            self._stages[kind] = program, self._context.vertex_array(program, [])
+        return self._stages[kind]
 
     def _load(self, figure: Figure, light: Light) -> bytes:
         """Put a figure into the buffers and its shadow into the map; returns the matrix towards the sun."""
-        self._positions.write(np.ascontiguousarray(figure.vertices_m, dtype=np.float32).tobytes())
-        self._normals.write(np.ascontiguousarray(figure.normals, dtype=np.float32).tobytes())
-        self._layers.write(figure.dress.layers.tobytes())
-        to_sun = _to_sun(figure.vertices_m, light.sun)
+        self._place(figure)
+        self._write(self._normals, 3, figure.normals, None if figure.skirt is None else figure.skirt.normals)
+        self._write(self._layers, 4, figure.dress.layers, None if figure.skirt is None else figure.skirt.layers)
+        if figure.dress.printed is not None:
+            self._print.write(figure.dress.printed.tobytes())
+        if figure.skirt is not None:
+            self._rest.write(figure.skirt.rest_m.tobytes(), offset=self._body_vertices * 12)
+        to_sun = _to_sun(figure.outside_m, light.sun)
         self._shadow["to_sun"].write(to_sun)
         self._shadow_target.use()
         self._shadow_target.clear(depth=1.0)
-        self._shadow_array.render()
+        self._shadow_array.render(vertices=self._corners(figure))
         return to_sun
 
-    def _render_figure(self) -> None:
+    def _place(self, figure: Figure) -> None:
+        self._write(self._positions, 3, figure.vertices_m, None if figure.skirt is None else figure.skirt.vertices_m)
+
+    def _write(self, buffer: Any, width: int, body: FloatArray, hung: FloatArray | None) -> None:
+        buffer.write(np.ascontiguousarray(body, dtype=np.float32).tobytes())
+        if hung is not None:
+            buffer.write(np.ascontiguousarray(hung, dtype=np.float32).tobytes(), offset=self._body_vertices * width * 4)
+
+    def _corners(self, figure: Figure) -> int:
+        return self._body_corners + (0 if figure.skirt is None else self._skirt_corners)
+
+    def _render(self, figure: Figure) -> None:
+        """Draw the figure in the buffers: of the body only what faces the camera, of a skirt the inside as well."""
+        _set(self._figure, {"two_sided": False})
         self._context.enable(self._cull)
-        self._figure_array.render()
+        self._figure_array.render(vertices=self._body_corners)
         self._context.disable(self._cull)
+        if figure.skirt is not None:
+            _set(self._figure, {"two_sided": True})
+            self._figure_array.render(vertices=self._skirt_corners, first=self._body_corners)
 
     def _read(self) -> NDArray[np.uint8]:
         self._context.copy_framebuffer(self._one, self._many)
@@ -180,10 +231,10 @@ class Canvas:
     def silhouette(self) -> NDArray[np.bool_]:
         """Return where the figure drawn last covers the picture, hidden by nothing: (h, w)."""
         assert self._drawn is not None, "nothing was drawn yet"
-        self._positions.write(np.ascontiguousarray(self._drawn.vertices_m, dtype=np.float32).tobytes())
+        self._place(self._drawn)
         self._many.use()
         self._many.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        self._figure_array.render()
+        self._figure_array.render(vertices=self._corners(self._drawn))
         return np.asarray(self._read()[..., 3] > 127)
 
 
@@ -259,10 +310,6 @@ def _to_sun(vertices_m: FloatArray, sun: NDArray[np.float64]) -> bytes:
     out[2, :3] = 2 * axes[2] / depth
     out[2, 3] = -2 * (low[2] - 0.1) / depth - 1
     return np.ascontiguousarray(out.T, dtype=np.float32).tobytes()
-
-
-def _all_vertices(figure: Figure, other: Figure | None) -> FloatArray:
-    return figure.vertices_m if other is None else np.concatenate([figure.vertices_m, other.vertices_m])
 
 
 def _contact(vertices_m: FloatArray, stage: Stage) -> tuple[FloatArray, NDArray[np.float64]]:

@@ -18,20 +18,36 @@ FloatArray = NDArray[np.float64]
 
 FURNITURE, PLANT, COMPANY = 0.13, 0.07, 0.13
 """How often there is each."""
+_TRIES = 4
+MOST_HIDDEN = 0.6
+"""Share of the joints in the picture that furniture may hide: a picture of a cupboard teaches nothing."""
 
 
 def draw_furniture(
-    random: np.random.Generator, view: View, vertices_m: NDArray[np.float32], joints_m: FloatArray, floor_z_m: float
-) -> Box | None:
+    random: np.random.Generator, view: View, vertices_m: NDArray[np.float32], joints_m: FloatArray, floor_z_m: float,
+    framed: NDArray[np.bool_],
+) -> Box | None:  # fmt: skip
     """Draw a table, sofa, counter, or a door's edge between camera and person; None where there is no room.
 
     Args:
         view: the camera.
         vertices_m: (V, 3) what it must not touch.
-        joints_m: (16, 3); about half of them stay in sight.
+        joints_m: (16, 3).
         floor_z_m: what it stands on.
+        framed: (16,) joints inside the picture; enough of them stay in sight to tell what the person does.
     """
-    eye, middle = view.eye_m, joints_m.mean(axis=0)
+    for _ in range(_TRIES):
+        box = _furniture(random, view.eye_m, vertices_m, joints_m, floor_z_m, framed)
+        if box is not None and _hidden(box, view.eye_m, joints_m[framed]).mean() <= MOST_HIDDEN:
+            return box
+    return None
+
+
+def _furniture(
+    random: np.random.Generator, eye: FloatArray, vertices_m: NDArray[np.float32], joints_m: FloatArray,
+    floor_z_m: float, framed: NDArray[np.bool_],
+) -> Box | None:  # fmt: skip
+    middle = joints_m.mean(axis=0)
     towards = eye[:2] - middle[:2]
     distance = float(np.linalg.norm(towards))
     towards /= distance
@@ -42,7 +58,7 @@ def draw_furniture(
     away = nearest + half[0] + random.uniform(0.05, 0.5)
     if away + half[0] > distance - 0.7:
         return None
-    across = (joints_m[:, :2] - middle[:2]) @ aside
+    across = (joints_m[framed, :2] - middle[:2]) @ aside
     # Seen from the eye, what stands nearer hides what is further out or lower.
     shrink = (distance - away) / distance
     if upright:
@@ -51,7 +67,7 @@ def draw_furniture(
         edge = float(np.quantile(across * side, random.uniform(0.7, 0.95))) * shrink
         offset = side * (edge + half[1])
     else:
-        hidden_z = float(np.quantile(joints_m[:, 2], random.uniform(0.1, 0.5)))
+        hidden_z = float(np.quantile(joints_m[framed, 2], random.uniform(0.1, 0.5)))
         top = eye[2] + (hidden_z - eye[2]) * shrink
         half[2] = (top - floor_z_m) / 2
         offset = float(random.uniform(-0.6, 0.6) * half[1])
@@ -62,6 +78,17 @@ def draw_furniture(
     tint = np.array([0.5, 0.38, 0.27]) if random.random() < 0.4 else np.full(3, 0.6) + random.normal(0, 0.15, 3)
     colour = np.clip(tint * random.uniform(0.4, 1.5), 0.04, 0.97)
     return Box(np.array([place[0], place[1], floor_z_m + half[2]]), half, turn, colour)
+
+
+def _hidden(box: Box, eye_m: FloatArray, points_m: FloatArray) -> NDArray[np.bool_]:
+    """Tell which (N, 3) points a box hides from the eye."""
+    c, s = np.cos(box.turn), np.sin(box.turn)
+    to_box = np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    start, along = to_box @ (eye_m - box.centre_m), (points_m - eye_m) @ to_box.T
+    along = np.where(np.abs(along) < 1e-9, 1e-9, along)
+    one, two = (-box.half_m - start) / along, (box.half_m - start) / along
+    enter, leave = np.minimum(one, two).max(axis=1), np.maximum(one, two).min(axis=1)
+    return np.asarray((enter < leave) & (leave > 0.0) & (enter < 1.0))
 
 
 def draw_plant(random: np.random.Generator, picture: NDArray[np.float32], joints_px: FloatArray) -> NDArray[np.float32]:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.skeleton import ROOT
-from train.render import camera, lab, obstacles, pose_sampling, scene
+from train.render import camera, lab, obstacles, pose_sampling, scene, skirt
 from train.render.body import BodyModel, Posed, Shape
 from train.render.camera import View
 from train.render.clothing import Dress, Wardrobe
 from train.render.drawing import Canvas, Figure
 from train.render.pose_sampling import Split
 from train.render.scene import Scene
+from train.render.skirt import Tailor
 
 SIZE_PX = 256
 _BODY_BASE = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -92,10 +93,10 @@ class Renderer:
         self.config = config
         self._poses = pose_sampling.load(config.poses, config.split)
         self._backgrounds = scene.open_backgrounds(config.backgrounds, *_PHOTO_SHARE[config.split])
-        self._body = BodyModel()
+        self._body = BodyModel(fine=False)
         self._shape = lru_cache(maxsize=BODIES)(self._numbered_shape)
         self._lab_person = lru_cache(maxsize=8)(self._person_of_the_lab)
-        self._wardrobe = Wardrobe(self._body)
+        self._wardrobe, self._tailor = Wardrobe(self._body), Tailor(self._body)
         self._canvas = Canvas(config.size_px, self._body.faces, self._wardrobe.rest_m, self._wardrobe.face)
 
     def render(self, index: int) -> Rendered:
@@ -109,18 +110,18 @@ class Renderer:
         place = scene.SCENES[int(random.integers(3))] if config.scene == "mixed" else _scene(config.scene)
         body = _BODY_BASE[config.split] + int(random.integers(BODIES))
         rotations, clip, action = pose_sampling.draw(random, self._poses)
-        dress = self._wardrobe.draw(random)
+        turn = camera.draw_turn(random)
+        dress = self._clothes(random, rotations, turn)
         shape = self._shape(body)
-        posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
-        posed = posed.moved(camera.draw_turn(random), np.zeros(3))
+        posed, figure = self._dressed(shape, rotations, turn, dress)
         aloft = float(random.uniform(0.05, 0.8)) if random.random() < 0.15 else 0.0
         floor_z_m = float(posed.vertices_m[:, 2].min()) - aloft
         view = camera.draw(random, posed.joints_m, config.size_px, floor_z_m)
         light = scene.draw_light(random, place)
         photo = self._backgrounds.draw(random, place, config.size_px)
-        other = self._company(random, view, posed, floor_z_m) if random.random() < obstacles.COMPANY else None
+        other = self._company(random, view, figure, floor_z_m) if random.random() < obstacles.COMPANY else None
         if photo is None:
-            crowd = [posed.vertices_m] + ([] if other is None else [other.vertices_m])
+            crowd = [figure.outside_m] + ([] if other is None else [other.outside_m])
             near_m = np.concatenate([vertices_m[::50, :2] for vertices_m in crowd]).astype(np.float64)
             stage = scene.draw_stage(random, place, floor_z_m, near_m)
         else:
@@ -129,9 +130,10 @@ class Renderer:
         if seat is not None and random.random() < 0.85:
             stage = replace(stage, boxes=(seat, *stage.boxes))
         if random.random() < obstacles.FURNITURE:
-            front = obstacles.draw_furniture(random, view, posed.vertices_m, posed.joints_m, floor_z_m)
+            framed = camera.in_picture(view.project_px(posed.joints_m), config.size_px)
+            front = obstacles.draw_furniture(random, view, figure.outside_m, posed.joints_m, floor_z_m, framed)
             stage = stage if front is None else replace(stage, boxes=(front, *stage.boxes))
-        drawn = self._canvas.draw(Figure(posed.vertices_m, posed.normals, dress), view, light, stage, other)
+        drawn = self._canvas.draw(figure, view, light, stage, other)
         picture = drawn[..., :3] if photo is None else drawn[..., :3] + photo * (1.0 - drawn[..., 3:])
         if random.random() < obstacles.PLANT:
             picture = obstacles.draw_plant(random, picture, view.project_px(posed.joints_m))
@@ -141,16 +143,29 @@ class Renderer:
             subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0,
         )  # fmt: skip
 
-    def _company(self, random: np.random.Generator, view: View, first: Posed, floor_z_m: float) -> Figure:
+    def _clothes(self, random: np.random.Generator, rotations: NDArray[np.float64], turn: NDArray[np.float64]) -> Dress:
+        printed = self._backgrounds.draw_print(random)
+        return self._wardrobe.draw(random, longest_skirt=skirt.longest(rotations, turn), printed=printed)
+
+    def _dressed(
+        self, shape: Shape, rotations: NDArray[np.float64], turn: NDArray[np.float64], dress: Dress
+    ) -> tuple[Posed, Figure]:
+        """Pose a body and turn it; what hangs free of the legs falls on them afterwards."""
+        posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness).moved(turn, np.zeros(3))
+        lowest = float(posed.vertices_m[:, 2].min())
+        hung = None if dress.skirt is None else self._tailor.hang(dress.skirt, posed, lowest)
+        return posed, Figure(posed.vertices_m, posed.normals, dress, hung)
+
+    def _company(self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float) -> Figure:
         """Draw a second person, who stands on the floor."""
         shape = self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
         rotations, _, _ = pose_sampling.draw(random, self._poses)
-        dress = self._wardrobe.draw(random)
-        posed = self._body.pose(shape, rotations, dress.stand_off_m, dress.softness)
-        posed = posed.moved(camera.draw_turn(random, tilted=0.0), np.zeros(3))
-        shift = obstacles.place_beside(random, view, first.vertices_m, posed.vertices_m)
-        shift[2] = floor_z_m - float(posed.vertices_m[:, 2].min())
-        return Figure(posed.vertices_m + shift.astype(np.float32), posed.normals, dress)
+        turn = camera.draw_turn(random, tilted=0.0)
+        dress = self._clothes(random, rotations, turn)
+        _, figure = self._dressed(shape, rotations, turn, dress)
+        shift = obstacles.place_beside(random, view, first.outside_m, figure.outside_m)
+        shift[2] = floor_z_m - float(figure.vertices_m[:, 2].min())
+        return figure.moved(shift)
 
     def _in_the_lab(self, random: np.random.Generator) -> Rendered:
         config = self.config
@@ -201,9 +216,10 @@ def _scene(name: str) -> Scene:
 def phenotype_of(body: int) -> dict[str, float]:
     """Draw the phenotype of a numbered body, for ever the same: mostly adults, all builds."""
     random = np.random.default_rng((77, body))
-    # anny's age runs baby 0, child 1/3, young adult 2/3, old 1; height 0.37 is the mean of people today.
-    child = random.random() < 0.1
-    age = random.uniform(0.33, 0.58) if child else random.uniform(0.62, 0.95)
+    # anny's age runs baby 0, child 1/3, young adult 2/3, old 1; height 0.37 is the mean of people today. The youngest
+    # drawn are about a metre tall: smaller ones take none of these poses.
+    child = random.random() < 0.12
+    age = random.uniform(0.22, 0.6) if child else random.uniform(0.6, 1.0)
     return {
         "age": float(age),
         "gender": float(np.clip(random.choice([0.1, 0.9]) + random.normal(0, 0.15), 0, 1)),

@@ -21,24 +21,39 @@ OFFSETS_M = np.array([
 ])  # fmt: skip
 
 
+def _levels() -> tuple[tuple[list[int], list[int]], ...]:
+    """Return joints and their parents, all of one depth together, so that parents are done before children."""
+    depth = [0] * len(PARENTS)
+    for joint, parent in enumerate(PARENTS[1:], 1):
+        depth[joint] = depth[parent] + 1
+    levels = [[joint for joint in range(len(PARENTS)) if depth[joint] == level] for level in range(1, max(depth) + 1)]
+    return tuple((joints, [PARENTS[joint] for joint in joints]) for joints in levels)
+
+
+def _chains() -> FloatArray:
+    """Return (24, 24) ones where the second joint lies on the way from the pelvis to the first, ends included."""
+    out = np.eye(len(PARENTS))
+    for joint, parent in enumerate(PARENTS[1:], 1):
+        out[joint] += out[parent]
+    return out
+
+
+_LEVELS, _CHAINS = _levels(), _chains()
+
+
 def globals_of(local_xyzw: FloatArray) -> FloatArray:
     """Turn (19, 4) local rotations into (24, 3, 3) global ones."""
-    local = np.tile(np.eye(3), (len(PARENTS), 1, 1))
-    local[list(ROTATING)] = Rotation.from_quat(local_xyzw).as_matrix()
-    out = local.copy()
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            out[joint] = out[parent] @ local[joint]
+    out = np.tile(np.eye(3), (len(PARENTS), 1, 1))
+    out[list(ROTATING)] = Rotation.from_quat(local_xyzw).as_matrix()
+    for joints, parents in _LEVELS:
+        out[joints] = out[parents] @ out[joints]
     return out
 
 
 def positions_of(rotations: FloatArray) -> FloatArray:
     """Return (24, 3) joint positions, metres from the pelvis, of (24, 3, 3) global rotations."""
-    out = np.zeros((len(PARENTS), 3))
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            out[joint] = out[parent] + rotations[parent] @ OFFSETS_M[joint]
-    return out
+    steps = np.einsum("jik,jk->ji", rotations[[0, *PARENTS[1:]]], OFFSETS_M)
+    return np.asarray(_CHAINS @ steps)
 
 
 def jitter(random: np.random.Generator, local_xyzw: FloatArray, degrees: float) -> FloatArray:

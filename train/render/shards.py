@@ -44,7 +44,7 @@ class ShardSpec:
     count: int
 
 
-VERSION = 2
+VERSION = 3
 """Counts up when the same settings give other pictures, so that no set is ever a mixture of two versions."""
 
 
