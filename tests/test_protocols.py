@@ -194,6 +194,33 @@ def test_the_error_is_split_between_2d_and_depth() -> None:
     assert split["true_2d_own_depth"]["n_mpjpe_mm"] == pytest.approx(0.0, abs=1e-9) != split["own_2d_own_depth"]
 
 
+def test_the_error_split_moves_the_hips_of_3dhp_only_where_they_are_the_networks_own() -> None:
+    # The network puts the neck 100 mm farther away: own hips and pelvis follow by a fifth, 20 mm, and the pelvis is the
+    # root, so 11 joints are 20 mm off, the neck 80, the hips not at all.
+    far = row()["predicted_crop"]
+    far[JOINT["upper_neck"], 2] += 10.0
+    size = float(geometry.bone_lengths(moved("upper_neck", z_mm=100.0)).sum())
+    split = figures_of("mpi_inf_3dhp", row(predicted_crop=far), bone_sum_mm=size)["error_split"]
+    depth_alone = split["true_2d_own_depth"]["mpjpe_training_scale_mm"]
+    assert depth_alone == pytest.approx((11 * 20 + 80) / 14)
+    # Own x and y are true here: their hips, 0.2 of 500 mm higher now, take 12 joints 100 mm down, and end themselves
+    # 100 / 5 = 20 mm nearer to the middle.
+    both = (11 * math.hypot(20, 100) + math.hypot(80, 100) + 2 * 20) / 14
+    assert split["own_2d_own_depth"]["mpjpe_training_scale_mm"] == pytest.approx(both)
+    split = figures_of("mpi_inf_3dhp", row())["error_split"]
+    assert split["true_2d_true_depth"]["mpjpe_training_scale_mm"] == pytest.approx(0.0, abs=1e-9)
+    assert split["own_2d_true_depth"]["mpjpe_training_scale_mm"] == pytest.approx((12 * 100 + 2 * 20) / 14)
+
+
+def test_the_whole_of_the_error_split_is_the_protocols_own_error() -> None:
+    off = row()["predicted_crop"] + np.eye(16, 3) * 9.0
+    lifted = metrics.scaled(metrics.root_aligned(off[None]), BONE_SUM_MM)[0]
+    for protocol in ("rendered", "mpi_inf_3dhp"):
+        figures = figures_of(protocol, row(predicted_crop=off, predicted_mm=lifted))
+        whole = figures["error_split"]["own_2d_own_depth"]
+        assert whole == pytest.approx({name: figures["three_d"]["all"][name] for name in whole})
+
+
 def test_calibration_error_is_the_mean_gap_over_ten_bins() -> None:
     confidence = np.array([0.95, 0.95, 0.35, 0.35, 0.35, 1.0])
     right = np.array([True, False, False, False, True, True])

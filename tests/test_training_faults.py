@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import resource
 import shlex
 import signal
 import sys
@@ -20,11 +19,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from core import checkpoint
 from core.errors import UserError
 from tests.test_training import tiny_config, trainer, write_lspet
-from tests.training_kit import SHORT, command, crop_set, start, write_sets
+from tests.training_kit import ROOT, SHORT, command, crop_set, start, write_sets
 from train import config, sources
 from train.datasets import rendered
+from train.datasets.crops import CropSet
+from train.log import Log
 from train.validation import Validation
 
+NO_DEPTH = ("stage.1.weights.depth=0", "stage.2.weights.depth=0")
 LONG = (*SHORT[:-3], "run.log_every=1", "run.validate_every=100000")
 
 
@@ -64,14 +66,55 @@ def test_a_full_disk_keeps_the_last_good_state(tmp_path: Path) -> None:
     output, _ = first.communicate(timeout=80)
     assert first.returncode == 0, output
     before = (out / "last.pt").read_bytes()
-    limited = (
-        f"import resource, sys, main; resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, {resource.RLIM_INFINITY}))"
-    )
-    second = start(["-c", f"{limited}; sys.exit(main.main(sys.argv[1:]))", *words[1:], "--resume"])
+    second = start(["-c", LIMITED, "2000000", *words[1:], "--resume"])
     output, _ = second.communicate(timeout=80)
     assert second.returncode == 1 and "could not be written" in output, output
     assert "Traceback" not in output and (out / "last.pt").read_bytes() == before
     assert not list(out.glob("*.partial"))
+
+
+LIMITED = """
+import resource, sys, main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+sys.exit(main.main(sys.argv[2:]))
+"""
+"""The program on a disk that takes no file larger than its first word says, in bytes."""
+
+
+def test_a_disk_that_fills_up_while_decoding_leaves_nothing_that_is_taken_for_whole(tmp_path: Path) -> None:
+    write_lspet(tmp_path / "lspet")
+    cache, out = tmp_path / "runs" / "cache", tmp_path / "runs" / "run"
+    words = command(tmp_path, out, settings=(*SHORT, "data.photos=lspet", "data.rendered=", *NO_DEPTH))
+    full = start(["-c", LIMITED, "1000000", *words[1:]])
+    output, _ = full.communicate(timeout=80)
+    assert full.returncode == 1 and "the decoded crops could not be written" in output, output
+    assert "Traceback" not in output and not list(cache.iterdir()) and not out.exists()
+    room = start(words)
+    output, _ = room.communicate(timeout=80)
+    assert room.returncode == 0 and "Done:" in output, output
+    (photos,) = cache.glob("lspet-????????????????")
+    crops = CropSet.open(photos)
+    assert len(crops) == 9 == len(np.load(photos / "images.npy", mmap_mode="r"))
+    assert all(image.std() > 20 for image in crops.images)
+
+
+def test_a_kill_while_the_log_is_rewritten_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Log(tmp_path, 0) as log:
+        for step in (10, 20, 30):
+            log.write({"step": step, "stage": "a", "loss": step / 7})
+    path = tmp_path / "log.csv"
+    with path.open("a") as file:
+        file.write("4")  # a kill while 40 was written
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("core.export.os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            Log(tmp_path, 20)
+    assert path.read_bytes() == before
+    with Log(tmp_path, 20) as log:
+        log.write({"step": 30, "stage": "b"})
+    assert [(row["step"], row["stage"]) for row in rows(tmp_path)] == [("10", "a"), ("20", "a"), ("30", "b")]
+    assert rows(tmp_path)[1]["loss"] == "2.85714" and not list(tmp_path.glob(".*partial"))
 
 
 def test_the_words_after_a_stop_go_on_with_the_run(tmp_path: Path) -> None:
@@ -167,7 +210,17 @@ def test_every_set_with_2d_labels_can_be_the_photos(tmp_path: Path) -> None:
     only = settings(photos="rendered", photos_kind="rendered")
     opened = sources.open_sets(only, tmp_path, tmp_path / "cache")
     assert opened.photos is not None and len(opened.photos) == 8 and opened.held_out is None
-    assert set(sources.record(only, opened)["terms"]) == {"rendered"}
+    assert set(sources.record(only, opened)["terms"]) == {"rendered, 2D", "rendered"}
+
+
+def test_a_set_that_serves_as_photos_too_is_told_twice() -> None:
+    """As in quick.toml: the checkpoint names it with its 2D labels and with its 3D truth, and the terms of both."""
+    quick = config.load(ROOT / "resources" / "configs" / "quick.toml")
+    told = sources.record(quick, sources.Sources(crop_set(5, depth=False), crop_set(4, depth=True)))
+    assert told["data"] == {
+        "rendered, 2D": {"pictures": 5, "labels": "2D"}, "rendered": {"pictures": 4, "labels": "3D", "folder": "train"},
+    }  # fmt: skip
+    assert told["terms"] == dict.fromkeys(told["data"], sources.RENDERED_TERMS)
 
 
 # -- what lies in the folder

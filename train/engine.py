@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from core import checkpoint, network
 from core.errors import RunError, UserError
+from core.export import write_atomically
 from train import states
 from train.batches import Batch, Maker, prefetched
 from train.compiling import compiled
@@ -217,8 +218,7 @@ class Trainer:
         """
         began = saved = time.monotonic()
         if self.group.leads:
-            self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / "config.json").write_text(json.dumps(self.config.to_dict(), indent=1), encoding="utf-8")
+            write_atomically(self.out / "config.json", json.dumps(self.config.to_dict(), indent=1).encode())
         self.model.train()
         if self.config.optimiser.compile:
             self._forward = compiled(self.model, self.config, self.device, self.group)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core.errors import UserError
+from core.errors import RunError, UserError
+from core.export import write_atomically
 from train import config as configuration
 from train.config import Config
 
@@ -54,32 +57,44 @@ class Meter:
 class Log:
     """Rows of figures in ``log.csv`` and as TensorBoard events.
 
-    Rows after the resumed step, written by a run that was killed, are dropped from both.
+    Rows after the resumed step, written by a run that was killed, are dropped from both; the new file takes the old
+    one's place in one go, so that a kill meanwhile loses no row.
 
     Args:
         out: the run's folder.
         step: the step the run goes on from.
+
+    Raises:
+        RunError: the file cannot be written.
     """
 
     def __init__(self, out: Path, step: int) -> None:
-        path = out / "log.csv"
-        kept: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdecimal()]
-            kept = [{name: row.get(name) or "" for name in FIELDS} for row in rows if int(row["step"]) <= step]
-        self._file = path.open("w", newline="", encoding="utf-8")
+        self._path = out / "log.csv"
+        text = io.StringIO(newline="")
+        begun = csv.DictWriter(text, FIELDS)
+        begun.writeheader()
+        begun.writerows(_rows(self._path, step))
+        write_atomically(self._path, text.getvalue().encode())
+        self._file = self._path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, FIELDS)
-        self._writer.writeheader()
-        self._writer.writerows(kept)
         self._events = _events(out / EVENTS, step)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write one row of ``FIELDS``; a missing field stays empty."""
-        self._writer.writerow(
-            {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
-        )
-        self._file.flush()
+        """Write one row of ``FIELDS``; a missing field stays empty.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        try:
+            self._writer.writerow(
+                {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
+            )
+            self._file.flush()
+        except OSError as error:
+            raise RunError(
+                f"{self._path} could not be written ({error.strerror or error})",
+                "free some space and go on with --resume from the last state saved",
+            ) from error
         if self._events is not None:
             for name, value in row.items():
                 if name not in ("step", "stage"):
@@ -96,9 +111,20 @@ class Log:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # what a full disk left in the buffer
+            self._file.close()
         if self._events is not None:
             self._events.close()
+
+
+def _rows(path: Path, step: int) -> list[dict[str, str]]:
+    """Return the rows of an earlier log up to a step, without one that a kill cut off."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+    rows = [row for row in csv.DictReader(whole) if (row.get("step") or "").isdecimal()]
+    return [{name: row.get(name) or "" for name in FIELDS} for row in rows if int(row["step"]) <= step]
 
 
 def _events(folder: Path, step: int) -> Any:

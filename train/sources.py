@@ -88,22 +88,29 @@ def open_sets(config: Config, data: Path, cache: Path) -> Sources:
 
 def record(config: Config, sources: Sources) -> dict[str, Any]:
     """Return what a checkpoint says of its data: ``data``, ``terms`` and ``bone_sum_mm``."""
+    section = config.data
     used: dict[str, Any] = {}
+    terms: dict[str, str] = {}
     bone_sum = float(skeleton.CANONICAL_MM.sum())
     if sources.photos is not None:
-        used[config.data.photos_kind] = {"pictures": len(sources.photos), "labels": "2D"}
+        # A set can serve twice: with its 3D truth, and as photos, with the 2D labels alone.
+        twice = sources.people is not None and section.photos_kind == section.rendered_kind
+        name = f"{section.photos_kind}, 2D" if twice else section.photos_kind
+        used[name] = {"pictures": len(sources.photos), "labels": "2D"}
+        terms[name] = _terms(section.photos_kind)
     if sources.people is not None:
-        kind, people = config.data.rendered_kind, sources.people
-        used[kind] = {"pictures": len(people), "labels": "3D", "folder": Path(config.data.rendered).name}
+        kind, people = section.rendered_kind, sources.people
+        used[kind] = {"pictures": len(people), "labels": "3D", "folder": Path(section.rendered).name}
+        terms[kind] = _terms(kind)
         bone_sum = float(np.mean(geometry.bone_lengths(people.joints_mm.astype(np.float64)).sum(-1)))
     if sources.empty is not None:
         used["empty"] = {"pictures": len(sources.empty), "labels": "nobody in them"}
-    return {"data": used, "terms": {name: _terms(name) for name in used}, "bone_sum_mm": bone_sum}
+        terms["empty"] = EMPTY_TERMS
+    return {"data": used, "terms": terms, "bone_sum_mm": bone_sum}
 
 
-def _terms(name: str) -> str:
-    own = {"rendered": RENDERED_TERMS, "empty": EMPTY_TERMS}
-    return own[name] if name in own else f"{SETS[name].title}: {SETS[name].terms}."
+def _terms(kind: Kind) -> str:
+    return RENDERED_TERMS if kind == "rendered" else f"{SETS[kind].title}: {SETS[kind].terms}."
 
 
 def _find(kind: Kind, folder: Path) -> None:

@@ -14,13 +14,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core import crop
-from core.errors import UserError
+from core.errors import RunError, UserError
 from core.skeleton import JOINT_COUNT
 from train.datasets.reading import Problems
 
@@ -34,6 +35,7 @@ LABELS = ("joints_stored", "annotated", "joints_mm")
 """Arrays beside the pictures."""
 LEFT_OUT = "left-out.json"
 """File beside them that says what was left out, so that a later run, which only opens the set, can tell it too."""
+_CROP_BYTES = STORED_PX * STORED_PX * 3
 BOX_STORED = STORED_PX / CONTEXT
 """Side of the person's box, which is centred in the stored crop."""
 
@@ -140,13 +142,14 @@ def cached(
 
     Raises:
         UserError: see ``problems``, or there is no usable sample.
+        RunError: the disk is full or cannot be written; nothing half-written stays, and the next run decodes anew.
     """
     text = json.dumps({**key, "stored_px": STORED_PX, "context": CONTEXT}, sort_keys=True, default=str)
     folder = cache / f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not CropSet.is_there(folder):
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
         try:
+            partial.mkdir(parents=True, exist_ok=True)
             _write(partial, count, samples, label)
             if problems is not None:
                 told = {"lines": problems.lines(), "bad": problems.bad}
@@ -154,6 +157,12 @@ def cached(
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(partial, folder)
+        except OSError as error:
+            # The samples' own readers have turned theirs into words.
+            raise RunError(
+                f"the decoded crops could not be written to {cache} ({error.strerror or error})",
+                f"make room for {count * _CROP_BYTES / 1e9:.1f} GB there, or set data.cache to another folder",
+            ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     crops = CropSet.open(folder)
@@ -163,24 +172,34 @@ def cached(
 
 
 def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> None:
-    images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(count, STORED_PX, STORED_PX, 3)
-    )
     joints, annotated, millimetres = [], [], []
-    for index, sample in enumerate(tqdm(samples, total=count, desc=f"decoding {label}", unit="picture")):
-        x, y, side, _ = crop.square(sample.box_px)
-        wide = side * CONTEXT
-        matrix = crop.crop_to_picture((x - (wide - side) / 2, y - (wide - side) / 2, wide, wide), STORED_PX)
-        images[index] = crop.cut(sample.image, matrix, STORED_PX)
-        joints.append(crop.apply(crop.invert(matrix), sample.joints_px))
-        annotated.append(sample.annotated)
-        millimetres.append(np.full((JOINT_COUNT, 3), np.nan) if sample.joints_mm is None else sample.joints_mm)
-    if not joints:
-        raise UserError(f"{label} holds no usable sample", "check the set with `bonesight doctor`")
-    images.flush()
+    # Not through a memory map: there a full disk is a bus error, which ends the process without a word.
+    with (folder / "images.npy").open("wb") as file:
+        _write_header(file, count)
+        for sample in tqdm(samples, total=count, desc=f"decoding {label}", unit="picture"):
+            x, y, side, _ = crop.square(sample.box_px)
+            wide = side * CONTEXT
+            matrix = crop.crop_to_picture((x - (wide - side) / 2, y - (wide - side) / 2, wide, wide), STORED_PX)
+            file.write(crop.cut(sample.image, matrix, STORED_PX).tobytes())
+            joints.append(crop.apply(crop.invert(matrix), sample.joints_px))
+            annotated.append(sample.annotated)
+            millimetres.append(np.full((JOINT_COUNT, 3), np.nan) if sample.joints_mm is None else sample.joints_mm)
+        if not joints:
+            raise UserError(f"{label} holds no usable sample", "check the set with `bonesight doctor`")
+        file.seek(0)
+        _write_header(file, len(joints))
+        file.flush()
+        # Else a power cut could leave the folder's final name with black pictures in it.
+        os.fsync(file.fileno())
     np.savez(
         folder / "labels.npz",
         joints_stored=np.array(joints, dtype=np.float32),
         annotated=np.array(annotated, dtype=bool),
         joints_mm=np.array(millimetres, dtype=np.float32),
     )
+
+
+def _write_header(file: BinaryIO, count: int) -> None:
+    """Begin an .npy file of ``count`` crops; numpy leaves room, so that a later count fits into its place."""
+    shape = (count, STORED_PX, STORED_PX, 3)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -57,7 +57,7 @@ def figures(found: Collected, bone_sum_mm: float) -> Figures:
             "training": by_group(predicted, truth),
             "true_skeleton": by_group(true_size, truth),
         },
-        **figures_3d(found, bone_sum_mm, metrics.PCK3D_JOINTS),
+        **figures_3d(found, bone_sum_mm, metrics.PCK3D_JOINTS, hips_towards_neck),
     }
 
 
