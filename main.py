@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compare": ("core.commands.compare", "two checkpoints on the same pictures: where they differ and how"),
     "train": ("train.command", "train a network from a configuration file"),
     "evaluate": ("train.evaluation.command", "measure a checkpoint on a data set"),
+    "ablation": ("train.ablation.command", "the poster's four rows: render, train, evaluate, tables; resumable"),
     "tables": ("train.tables", "the poster's tables, from figures that evaluate wrote"),
     "render": ("train.render.command", "make pictures of people with exact 3D truth"),
     "checkpoints": ("core.commands.checkpoints", "list what is bundled, with measured figures"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,7 +54,21 @@ def write_figure(path: str | Path, image: NDArray[np.uint8], pose: Pose, title: 
     return save(path, draw(image, pose, title), pose, printable(title))
 
 
-def save(path: str | Path, figure: Figure, pose: Pose, title: str) -> Path:
+class Source(Protocol):
+    """What a figure shows was made by a checkpoint; a ``Pose`` knows by which."""
+
+    @property
+    def checkpoint_name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def checkpoint_sha256(self) -> str:
+        """The hash of its file."""
+        ...
+
+
+def save(path: str | Path, figure: Figure, source: Source, title: str) -> Path:
     """Write a drawn figure in the format of the file's suffix.
 
     Raises:
@@ -63,13 +77,13 @@ def save(path: str | Path, figure: Figure, pose: Pose, title: str) -> Path:
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UserError(f"{Path(path).name} is no figure", f"end its name in .{', .'.join(FORMATS)}")
-    return write_atomically(path, render(figure, kind, pose, title))
+    return write_atomically(path, render(figure, kind, source, title))
 
 
-def render(figure: Figure, kind: str, pose: Pose, title: str) -> bytes:
+def render(figure: Figure, kind: str, source: Source, title: str) -> bytes:
     """Return a figure as a file of one of ``FORMATS``; its metadata name the checkpoint."""
     buffer = io.BytesIO()
-    made_by = f"Bonesight, checkpoint {pose.checkpoint_name}, sha256 {pose.checkpoint_sha256}"
+    made_by = f"Bonesight, checkpoint {source.checkpoint_name}, sha256 {source.checkpoint_sha256}"
     # Each format has its own words for the same three things; SVG and PDF would add the time, which no reader needs.
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Software": "Bonesight", "Title": title, "Description": made_by},

@@ -30,6 +30,8 @@ _DATASET_TITLES = {
 }
 _FIRST = {"lsp": "lspet"}
 """Which set the first figures meant, which do not say it."""
+_SEARCHED = "_searched"
+"""After a set's name, of figures without given boxes: they stand beside those with boxes and never in their place."""
 _COMMAND = "python main.py evaluate --dataset {dataset} --data {data} --checkpoint {name}"
 _DATA = {"lsp": "LSPET --split val.txt", "lspet": "LSPET --split val.txt", "rendered": "RENDERED/test"}
 
@@ -49,7 +51,7 @@ def write(path: Path, figure_files: list[Path]) -> Path:
             if measured["weights_sha256"] != info.metadata["weights_sha256"]:
                 raise UserError(f"{file} was measured on other weights ({measured['name']})", f"measure {info.name}")
             del figures["schema"], figures["checkpoint"]
-            stored[figures.pop("dataset")] = figures
+            stored[figures.pop("dataset") + (_SEARCHED if figures.get("box") == "search" else "")] = figures
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise UserError(f"{file} holds no figures", "write it with `bonesight evaluate --json`") from error
     render(replace(info, metadata={**info.metadata, "figures": stored}))  # what cannot be told is not stored either
@@ -136,12 +138,15 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
     pck = figures["pck_0.2_torso"]
     interval = pck.get("limb_joints_mean_95_percent")
     spread = f" (95 %: {interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    searched = dataset.endswith(_SEARCHED)
+    dataset = dataset.removesuffix(_SEARCHED)
     command = _COMMAND.format(dataset=dataset, data=_DATA.get(dataset, dataset.upper()), name=name)
+    command += " --box search" if searched else ""
     asymmetry = figures["left_right_asymmetry_percent"]
     collapse = figures["pair_collapse_percent"]
     meant = figures.get("data", {}).get("set", _FIRST.get(dataset, dataset))
     lines = [
-        f"### {_DATASET_TITLES[meant]} ({figures['persons']} persons)",
+        f"### {_DATASET_TITLES[meant]} ({figures['persons']} persons{', searched for' if searched else ''})",
         "",
         f"`{command}`; {figures['protocol']}",
         "",
@@ -191,6 +196,9 @@ def _more(figures: dict[str, Any]) -> Iterator[str]:
     if "calibration" in figures:
         told = with_interval(figures["calibration"], "expected_calibration_error", "{:.3f}")
         yield f"- expected calibration error of the confidence: {told}"
+    if "search" in figures:
+        found = figures["search"]
+        yield f"- persons found: {with_interval(found, 'found_percent')} %, {found['found_is']}"
     if "without_people" in figures:
         found = figures["without_people"]
         yield (

@@ -71,7 +71,7 @@ def open_sets(config: Config, data: Path, cache: Path) -> Sources:
     # The cheap questions of both sets come before the decoding of either.
     for folder, kind in ((section.photos, section.photos_kind), (section.rendered, section.rendered_kind)):
         if folder and not CropSet.is_there(data / folder):
-            _find(kind, data / folder)
+            find(kind, data / folder)
     if section.photos and section.photos_kind == "rendered" and section.held_out:
         rendered.shards(data / section.held_out)
     if section.empty and not CropSet.is_there(data / section.empty):
@@ -113,7 +113,12 @@ def _terms(kind: Kind) -> str:
     return RENDERED_TERMS if kind == "rendered" else f"{SETS[kind].title}: {SETS[kind].terms}."
 
 
-def _find(kind: Kind, folder: Path) -> None:
+def find(kind: Kind, folder: Path) -> None:
+    """Ask whether a set is there.
+
+    Raises:
+        UserError: it is not, and how to get it.
+    """
     if kind == "rendered":
         rendered.shards(folder)
     else:

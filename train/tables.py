@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from core import skeleton
 from core.errors import UserError
 from core.export import write_atomically
 from train.evaluation.command import SCHEMA as FIGURES_SCHEMA
-from train.evaluation.protocols.human36m import AVERAGE, RELEASE_SCALE
+from train.evaluation.protocols import PROTOCOLS
+from train.evaluation.protocols.human36m import RELEASE_SCALE
+from train.evaluation.shared import AVERAGE, TRUE_SCALE
 
 SCHEMA: Final = "bonesight.tables/1"
 Figures = Mapping[str, Any]
@@ -38,6 +41,7 @@ class Table:
         columns: names of the poster's columns.
         ours: turns one evaluation into rows; none where it measured nothing of the kind.
         note: what a reader must know before comparing.
+        sets: those whose evaluation gives rows of ours.
     """
 
     name: str
@@ -46,7 +50,11 @@ class Table:
     columns: Sequence[str]
     ours: Callable[[Figures], Iterator[Cells]]
     note: str
+    sets: Sequence[str]
 
+
+Rows = Mapping[str, Sequence[Cells]]
+"""Our rows by the table's name."""
 
 _ERRORS: Final = {
     "MPJPE, training scale": "mpjpe_training_scale_mm",
@@ -59,7 +67,7 @@ _ERRORS: Final = {
 def _human36m(figures: Figures) -> Iterator[Cells]:
     if "three_d" not in figures or figures["data"]["set"] == "mpi_inf_3dhp":
         return
-    rows = figures["three_d"]
+    rows = figures.get("by_action", figures["three_d"])
     if AVERAGE not in rows:
         rows = {"no actions, all persons": rows["all"]}
     for part, row in rows.items():
@@ -78,7 +86,7 @@ def _transferred(figures: Figures) -> Iterator[Cells]:
     rows = figures.get("three_d", {})
     if figures["data"]["set"] == "human36m":
         return
-    for scale, ending in (("true skeleton's", "_true_skeleton_scale"), ("training", "")):
+    for scale, ending in (("true skeleton's", TRUE_SCALE), ("training", "")):
         for scene, row in rows.items():
             if f"pck_150_mm{ending}" in row:
                 cells = {
@@ -103,7 +111,8 @@ def _of(figures: Figures, cells: Cells, part: str = "") -> Cells:
     """Put before the numbers which checkpoint they are of and which data they come from."""
     data = figures["data"]
     split = "" if data["split"] == "all" else f", {data['split']}"
-    where = f"{data['set']} {data['folder']}{split}, {figures['persons']} persons" + (f": {part}" if part else "")
+    searched = ", searched for" if figures.get("box") == "search" else ""
+    where = f"{data['set']} {data['folder']}{split}, {figures['persons']} persons{searched}" + (part and f": {part}")
     return {"checkpoint": figures["checkpoint"]["name"], "data": where, **cells}
 
 
@@ -117,12 +126,14 @@ TABLES: Final = (
         ("average",), _human36m,
         "The poster scales every prediction to 4296.99 mm of bones. Its row Zhou et al. (79.9, while its own fifteen "
         "actions average 112.9) is left out.",
+        ("human36m", "rendered"),
     ),
     Table(
         "accuracy_2d", "2D accuracy (%)",
         {"3D/wo geo": (90.01,), "3D/w geo": (90.57,), "3D+2D/wo geo": (90.93,), "3D+2D/w geo": (91.62,)},
         ("on Human3.6M",), _accuracy,
         "How the poster counts a joint as right is not known here; ours are PCK and PCKh as named.",
+        tuple(PROTOCOLS),
     ),
     Table(
         "3dhp_transferred", "MPI-INF-3DHP, transferred: 3D PCK at 150 mm and AUC (%)",
@@ -134,17 +145,20 @@ TABLES: Final = (
         },
         (*_SCENES, "all PCK", "AUC"), _transferred,
         "The authors' release scales each frame by its true skeleton.",
+        ("mpi_inf_3dhp", "rendered"),
     ),
     Table(
         "geometry_mm", "Geometry validity: mean |left - right| (mm)",
         {"3D+2D/wo geo": (42.4, 60.4, 43.5, 59.4), "3D+2D/w geo": (37.8, 50.7, 43.4, 47.8)},
         tuple(_LIMBS.values()), _validity("mm", "3D"), "On sets with 3D truth; ours at training scale.",
+        ("human36m", "rendered"),
     ),
     Table(
         "geometry_px", "Geometry validity: mean |left - right| (px of the 256 px crop)",
         {"3D+2D/wo geo": (6.27, 10.11, 6.89, 8.03), "3D+2D/w geo": (4.80, 6.64, 4.93, 6.22)},
         tuple(_LIMBS.values()), _validity("px_of_256_crop", "2D"),
         "Ours: lengths of the lifted skeleton, with depth in px too.",
+        ("lsp", "lspet", "mpii", "rendered"),
     ),
 )  # fmt: skip
 
@@ -159,14 +173,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables, and write them if asked to; returns the exit code."""
-    measured = [read(file) for file in files(args.runs)]
-    text = markdown(measured)
-    print(text, end="")
-    if args.out is not None:
-        told = json.dumps(document(measured), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        print(f"\nMarkdown: {write_atomically(args.out / 'tables.md', text.encode())}")
-        print(f"JSON: {write_atomically(args.out / 'tables.json', told.encode())}")
+    rows = ours([read(file) for file in files(args.runs)])
+    write(rows, args.out)
+    for table in TABLES:
+        if not rows[table.name]:
+            print(f"\nNot measured: {table.title}. To fill it: {_evaluate(args.runs[0], table.sets)}")
     return 0
+
+
+def write(rows: Rows, out: Path | None) -> None:
+    """Print the tables, and write ``tables.md`` and ``tables.json`` into a folder if there is one.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    text = markdown(rows)
+    print(text, end="")
+    if out is not None:
+        told = json.dumps(document(rows), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        print(f"\nMarkdown: {write_atomically(out / 'tables.md', text.encode())}")
+        print(f"JSON: {write_atomically(out / 'tables.json', told.encode())}")
 
 
 def files(runs: Sequence[Path]) -> list[Path]:
@@ -180,9 +206,22 @@ def files(runs: Sequence[Path]) -> list[Path]:
         held = sorted(path.glob("figures-*.json")) if path.is_dir() else [path] if path.is_file() else []
         if not held:
             what = f"{path} holds no figures-*.json" if path.is_dir() else f"there is no {path}"
-            raise UserError(what, f"write some with `bonesight evaluate ... --json {path}/figures-lsp.json`")
+            raise UserError(what, f"write some with {_evaluate(path, ('rendered',))}")
         found += held
     return found
+
+
+def _evaluate(run: Path, sets: Sequence[str]) -> str:
+    """Return the command that measures a run on one of the sets."""
+    folder = run.parent if run.suffix == ".json" else run
+    names = [
+        path.name for path in sorted(folder.glob("*.safetensors")) if not re.search(r"-(best|step-\d+)$", path.stem)
+    ]
+    weights = folder / (names[0] if names else "NAME.safetensors")
+    return (
+        f"`bonesight evaluate --dataset {'|'.join(sets)} --data DIR --checkpoint {weights} "
+        f"--json {folder}/figures-{sets[0]}.json`"
+    )
 
 
 def read(path: Path) -> Figures:
@@ -205,7 +244,12 @@ def read(path: Path) -> Figures:
     return figures
 
 
-def document(measured: Sequence[Figures]) -> dict[str, Any]:
+def ours(measured: Sequence[Figures]) -> dict[str, list[Cells]]:
+    """Return our rows of every table."""
+    return {table.name: [row for figures in measured for row in table.ours(figures)] for table in TABLES}
+
+
+def document(rows: Rows) -> dict[str, Any]:
     """Return the tables as JSON: the poster's rows and ours in lists of their own."""
     return {
         "schema": SCHEMA,
@@ -218,25 +262,24 @@ def document(measured: Sequence[Figures]) -> dict[str, Any]:
                     {"row": row, **dict(zip(table.columns, values, strict=True))}
                     for row, values in table.poster.items()
                 ],
-                "ours": [row for figures in measured for row in table.ours(figures)],
+                "ours": list(rows[table.name]),
             }
             for table in TABLES
         ],
     }
 
 
-def markdown(measured: Sequence[Figures]) -> str:
+def markdown(rows: Rows) -> str:
     """Return the tables as Markdown: the poster's columns on the left, ours on the right."""
-    return "\n".join(line for table in TABLES for line in _lines(table, measured))
+    return "\n".join(line for table in TABLES for line in _lines(table, rows[table.name]))
 
 
-def _lines(table: Table, measured: Sequence[Figures]) -> list[str]:
-    rows = [row for figures in measured for row in table.ours(figures)]
-    ours = list(rows[0]) if rows else []
-    header = ["poster", *(f"poster: {column}" for column in table.columns), *(f"ours: {column}" for column in ours)]
+def _lines(table: Table, rows: Sequence[Cells]) -> list[str]:
+    columns = list(rows[0]) if rows else []
+    header = ["poster", *(f"poster: {column}" for column in table.columns), *(f"ours: {column}" for column in columns)]
     lines = [f"## {table.title}", "", _row(header), _row(["---"] * len(header))]
     lines += [
-        _row([name, *(f"{value:g}" for value in values), *[""] * len(ours)]) for name, values in table.poster.items()
+        _row([name, *(f"{value:g}" for value in values), *[""] * len(columns)]) for name, values in table.poster.items()
     ]
     lines += [_row([*[""] * (1 + len(table.columns)), *map(_text, row.values())]) for row in rows]
     return [*lines, "", table.note if rows else f"{table.note} None of ours were measured.", ""]

@@ -40,6 +40,11 @@ def shards(folder: Path) -> list[Path]:
     return found
 
 
+def pictures(folder: Path) -> int:
+    """Return how many pictures a folder's readable shards hold; 0 if it is not there."""
+    return sum(_persons(path) for path in sorted(folder.glob("shard-*.npz")))
+
+
 def samples(
     folder: Path, on_bad: OnBad = "skip", problems: Problems | None = None, share: Share = ALONE
 ) -> Iterator[Sample]:
@@ -60,13 +65,12 @@ def samples(
 def training_crops(folder: Path, cache: Path, on_bad: OnBad = "skip") -> CropSet:
     """Return the crops of a rendered set."""
     files = shards(folder)
-    count = sum(_persons(path) for path in files)
     key: dict[str, object] = {
         "set": "rendered",
         "files": [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files],
     }
     problems = Problems(f"rendered {folder.name}", on_bad)
-    crops = cached(key, count, samples(folder, on_bad, problems), cache, f"rendered-{folder.name}", problems)
+    crops = cached(key, pictures(folder), samples(folder, on_bad, problems), cache, f"rendered-{folder.name}", problems)
     problems.tell()
     return crops
 

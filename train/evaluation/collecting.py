@@ -37,6 +37,7 @@ class Collected:
         subjects, actions, scenes: (N,) words, empty where the set does not say.
         head_px: (N,) PCKh's head size, NaN where it is not known.
         whole_confidence: (N,) mean confidence with the whole picture as the box, NaN if that was not asked for.
+        box_overlap: (N,) intersection over union of the box that was used and the one of the labels.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -58,20 +59,23 @@ class Collected:
     scenes: NDArray[np.str_]
     head_px: FloatArray
     whole_confidence: FloatArray
+    box_overlap: FloatArray
 
     def __len__(self) -> int:
         return len(self.predicted_px)
 
 
 def collect(
-    predictor: Predictor, samples: Iterable[Sample], problems: Problems, *, whole: bool = False, show: bool = True
-) -> list[Row]:
-    """Predict every sample with its given box.
+    predictor: Predictor, samples: Iterable[Sample], problems: Problems, *, search: bool = False, whole: bool = False,
+    show: bool = True,
+) -> list[Row]:  # fmt: skip
+    """Predict every sample.
 
     Args:
         predictor: what is measured.
         samples: from ``catalogue.samples``.
         problems: counts the samples that cannot be predicted.
+        search: find the person in the picture, as the program does without a box, instead of using the given boxes.
         whole: predict them with the whole picture as the box too, see ``whole_picture``.
         show: whether a progress bar is drawn.
 
@@ -81,8 +85,8 @@ def collect(
     rows: list[Row] = []
     iterator = iter(samples)
     with tqdm(desc="evaluating", unit="picture", disable=not show) as bar:
-        while part := list(islice(iterator, BATCH)):
-            pairs = list(_predicted(predictor, part, problems))
+        while part := list(islice(iterator, 1 if search else BATCH)):
+            pairs = list(_predicted(predictor, part, problems, search))
             found = [_row(sample, pose) for sample, pose in pairs]
             if whole:
                 for row, score in zip(
@@ -100,21 +104,24 @@ def whole_picture(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> 
     return [pose.mean_confidence for pose in predictor.predict_batch(images, boxes)]
 
 
-def _predicted(predictor: Predictor, part: Sequence[Sample], problems: Problems) -> Iterator[tuple[Sample, Pose]]:
+def _predicted(
+    predictor: Predictor, part: Sequence[Sample], problems: Problems, search: bool
+) -> Iterator[tuple[Sample, Pose]]:
     try:
-        boxes = [sample.box_px for sample in part]
-        poses = predictor.predict_batch([sample.image for sample in part], boxes)
-    except UserError:
-        # One of them cannot be predicted: find out which.
-        for sample in part:
-            try:
-                (pose,) = predictor.predict_batch([sample.image], [sample.box_px])
-            except UserError as error:
-                # The message names the box; the kind of problem must be the same words for all.
-                kind = "the box lies outside the picture" if "box" in error.what else "the picture is too small"
-                problems.add(kind, sample.name, error.what_to_do)
-                continue
-            yield sample, pose
+        images = [sample.image for sample in part]
+        if search:
+            poses = [predictor.predict(image) for image in images]
+        else:
+            poses = predictor.predict_batch(images, [sample.box_px for sample in part])
+    except UserError as error:
+        if len(part) > 1:
+            # One of them cannot be predicted: find out which.
+            for sample in part:
+                yield from _predicted(predictor, [sample], problems, search)
+            return
+        # The message names the box; the kind of problem must be the same words for all.
+        kind = "the box lies outside the picture" if "box" in error.what else "the picture is too small"
+        problems.add(kind, part[0].name, error.what_to_do)
     else:
         yield from zip(part, poses, strict=True)
 
@@ -139,4 +146,5 @@ def _row(sample: Sample, pose: Pose) -> Row:
         "scenes": sample.scene,
         "head_px": sample.head_px,
         "whole_confidence": np.nan,
+        "box_overlap": locate.overlap(pose.box_px, sample.box_px),
     }

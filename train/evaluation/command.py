@@ -16,7 +16,7 @@ from core.predictor import Predictor
 from core.sharding import Share
 from train.datasets import catalogue
 from train.datasets.reading import OnBad, Problems
-from train.evaluation import empty
+from train.evaluation import empty, shared
 from train.evaluation.collecting import Collected, Row, collect
 from train.evaluation.printing import print_figures
 from train.evaluation.protocols import PROTOCOLS
@@ -26,6 +26,7 @@ BOXES: Final = {
     "mpii": "boxes as annotated: centre 15 x scale lower, side 250 x scale",
     "human36m": "boxes: the whole 224 px crop",
 }
+SEARCHED: Final = "no boxes given: the person is searched for in the whole picture"
 FROM_LABELS: Final = "boxes from the labels: extent of the joints x 1.25, square"
 NAMED: Final = 20
 """How many bad samples of each kind the JSON names."""
@@ -39,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="compact-geo", help="bundled name or file")
     predicting.add_arguments(parser)
     parser.add_argument(
+        "--box", choices=("given", "search"), default="given",
+        help="the box of the set's protocol, or none: the person is searched for in the picture (slower)",
+    )  # fmt: skip
+    parser.add_argument(
         "--on-bad",
         choices=get_args(OnBad),
         default="skip",
@@ -51,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--empty-all", action="store_true", help="all of these pictures, not only the one in five that is held out"
     )
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file")
+    parser.add_argument(
+        "--figure", type=Path, metavar="DIR", help="draw the PCK curve and the reliability diagram, as PNG and SVG"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
             "folder": args.data.resolve().name,
             "split": args.split or catalogue.default_split(name),
         },
-        "protocol": BOXES.get(name, FROM_LABELS) + predicting.told(loaded, args),
+        "box": args.box,
+        "protocol": (SEARCHED if args.box == "search" else BOXES.get(name, FROM_LABELS))
+        + predicting.told(loaded, args),
         "checkpoint": {
             **checkpoint.summary(loaded.info),
             "weights_sha256": loaded.info.metadata.get("weights_sha256"),
@@ -88,12 +98,20 @@ def run(args: argparse.Namespace) -> int:
             "kinds": {kind: {"samples": len(names), "first": names[:NAMED]} for kind, names in problems.found.items()},
         },
     }
+    if args.box == "search":
+        figures["search"] = shared.search_figures(found)
     if args.empty is not None:
         figures["without_people"] = empty.figures(found, nobody, args.empty, args.empty_all)
     print_figures(figures)
     if args.json is not None:
-        text = json.dumps(without_nan(figures), indent=1, allow_nan=False)
-        write_atomically(args.json, (text + "\n").encode())
+        text = json.dumps(without_nan(figures), indent=1, allow_nan=False) + "\n"
+        print(f"JSON: {write_atomically(args.json, text.encode())}")
+    if args.figure is not None:
+        # A machine that only trains may have no matplotlib.
+        from train.evaluation import drawing
+
+        for path in drawing.write(figures, args.figure):
+            print(f"Figure: {path}")
     return 0
 
 
@@ -104,7 +122,9 @@ def _gathered(
     part: tuple[list[Row], list[float], dict[str, list[str]]] | UserError
     try:
         samples = catalogue.samples(name, args.data, args.split, problems.on_bad, problems, share)
-        rows = collect(predictor, samples, problems, whole=args.empty is not None, show=share.leads)
+        rows = collect(
+            predictor, samples, problems, search=args.box == "search", whole=args.empty is not None, show=share.leads
+        )
         nobody = [] if args.empty is None else empty.scores(predictor, args.empty, problems, share, args.empty_all)
         part = rows, nobody, problems.found
     except UserError as error:

@@ -71,6 +71,9 @@ def _three_d(figures: Figures) -> Iterator[str]:
     for scene, row in figures.get("three_d", {}).items():
         yield f"3D, {scene} ({row['persons']} persons):"
         yield "  " + ", ".join(_with_spread(row, name, form) for name, form in _ROW if name in row)
+    for action, row in figures.get("by_action", {}).items():
+        told = ", ".join(_with_spread(row, name, form) for name, form in _ROW if name in row)
+        yield f"  {action} ({row['persons']}): {told}"
     for scale, groups in figures.get("pck_150_mm_by_group", {}).items():
         told = ", ".join(f"{group} {value:.1f}" for group, value in groups.items())
         yield f"PCK@150 mm by group ({scale.replace('_', ' ')} scale, %): {told}"
@@ -104,6 +107,12 @@ def _confidence(figures: Figures) -> Iterator[str]:
                 f"  {row['from']:.1f} to {row['to']:.1f}: {row['joints']:6} joints, mean confidence "
                 f"{row['mean_confidence']:.2f}, right {100 * row['share_right']:.1f} %"
             )
+    if "search" in figures:
+        found = figures["search"]
+        yield (
+            f"Searched for: {with_interval(found, 'found_percent')} % of the persons found ({found['found_is']}); mean "
+            f"overlap {with_interval(found, 'overlap_mean', '{:.2f}')}"
+        )
     if "without_people" in figures:
         found = figures["without_people"]
         yield (

@@ -19,6 +19,13 @@ Figures = dict[str, Any]
 DEPTH_MARGIN_MM: Final = 50.0
 """Joints whose true depths are nearer to each other than this have no order worth asking for."""
 CALIBRATION_BINS: Final = 10
+AVERAGE: Final = "average of actions"
+TRUE_SCALE: Final = "_true_skeleton_scale"
+"""Ends the names of figures of skeletons whose bones sum to those of the true one, as in the authors' release."""
+SAME_BOX: Final = 0.5
+"""A searched box of this overlap with the labels' has found the person."""
+CURVE: Final = tuple(round(0.02 * step, 2) for step in range(26))
+"""Thresholds of the PCK curve, in torsos."""
 PCK_SHARE: Final = 0.2
 """A joint is right within this share of the torso."""
 
@@ -39,12 +46,44 @@ def figures_2d(found: Collected) -> Figures:
             "annotated_joints_mean": mean_known(per_joint),
             "per_joint": by_joint(per_joint),
         },
+        "pck_curve": pck_curve(found, torso),
         "left_right_asymmetry_percent": {**asymmetry, "mean": float(np.mean(list(asymmetry.values())))},
         "geometry_validity": geometry_validity(found),
         "pair_collapse_percent": metrics.pair_collapse_percent(*pairs),
         "left_right_swap_percent": metrics.swap_percent(*pairs),
         "mean_confidence": float(found.confidence.mean()),
         "calibration": calibration(found.confidence, right, counts),
+    }
+
+
+def pck_curve(found: Collected, torso: FloatArray) -> Figures:
+    """Return the PCK over a sweep of thresholds: of the 12 limb joints, and of each pair of them.
+
+    Args:
+        found: predictions beside truth.
+        torso: (N,) reference lengths, from ``metrics.torso_px``.
+    """
+    joints = (found.predicted_px, found.truth_px, found.annotated, torso)
+    each = np.array([metrics.pck(*joints, threshold) for threshold in CURVE])
+    return {
+        "thresholds_torso": list(CURVE),
+        "limb_joints_mean": [metrics.limb_mean(row) for row in each],
+        "by_pair": {
+            skeleton.JOINT_NAMES[right].removeprefix("right_") + "s": [mean_known(row[[right, left]]) for row in each]
+            for right, left in skeleton.MIRROR_PAIRS
+        },
+    }
+
+
+def search_figures(found: Collected) -> Figures:
+    """Return how well the boxes that a search found fit those of the labels."""
+    near = found.box_overlap >= SAME_BOX
+    return {
+        "overlap_mean": float(found.box_overlap.mean()),
+        "overlap_mean_95_percent": intervals.of_mean(found.box_overlap),
+        "found_percent": 100.0 * float(near.mean()),
+        "found_percent_95_percent": intervals.of_mean(100.0 * near),
+        "found_is": f"the intersection of both boxes is at least {SAME_BOX:g} of their union",
     }
 
 
@@ -68,6 +107,8 @@ def calibration(confidence: FloatArray, right: NDArray[np.bool_], counts: NDArra
         right, counts: (N, 16) within 0.2 torso; annotated with a torso to measure by.
     """
     found = metrics.reliability(confidence[counts], right[counts], CALIBRATION_BINS)
+    place = np.clip((confidence * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+    within = [counts & (place == row) for row in range(CALIBRATION_BINS)]
     table = [
         {
             "from": row / CALIBRATION_BINS,
@@ -75,6 +116,7 @@ def calibration(confidence: FloatArray, right: NDArray[np.bool_], counts: NDArra
             "joints": int(found.count[row]),
             "mean_confidence": float(found.confidence[row]),
             "share_right": float(found.accuracy[row]),
+            "share_right_95_percent": _share_interval(right, within[row]),
         }
         for row in range(CALIBRATION_BINS)
     ]
@@ -82,19 +124,24 @@ def calibration(confidence: FloatArray, right: NDArray[np.bool_], counts: NDArra
         "right": f"within {PCK_SHARE:g} torso",
         "joints": int(found.count.sum()),
         "expected_calibration_error": found.error,
-        "expected_calibration_error_95_percent": _ece_interval(confidence, right, counts),
+        "expected_calibration_error_95_percent": _ece_interval(confidence, right, within),
         "reliability": table,
     }
 
 
-def _ece_interval(confidence: FloatArray, right: NDArray[np.bool_], counts: NDArray[np.bool_]) -> list[float] | None:
+def _share_interval(right: NDArray[np.bool_], within: NDArray[np.bool_]) -> list[float] | None:
+    """Return the interval over persons of the share of right joints among those within a bin."""
+    percent = intervals.of_ratio((right & within).sum(1), within.sum(1)) if within.any() else None
+    return percent and [limit / 100.0 for limit in percent]
+
+
+def _ece_interval(
+    confidence: FloatArray, right: NDArray[np.bool_], within: Sequence[NDArray[np.bool_]]
+) -> list[float] | None:
     """Return the interval over persons: per bin, sums of each person's joints are drawn together."""
-    place = np.clip((confidence * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
     # (N, bins): what each person adds to each bin; the bin's |accuracy - confidence| times its count is |sum of both|.
-    surplus = np.zeros((len(confidence), CALIBRATION_BINS))
-    for bin_ in range(CALIBRATION_BINS):
-        surplus[:, bin_] = (np.where(counts & (place == bin_), right - confidence, 0.0)).sum(1)
-    total = counts.sum(1)
+    surplus = np.stack([np.where(chosen, right - confidence, 0.0).sum(1) for chosen in within], axis=1)
+    total = np.sum(within, axis=0).sum(1)
 
     def error(weights: NDArray[np.int64]) -> float:
         joints = int(weights @ total)
@@ -174,6 +221,54 @@ def row_3d(
         "auc_0_150_mm": metrics.auc_3d_each(predicted_mm, truth_mm),
     }
     return {"persons": len(truth_mm), **means(each, with_intervals)}
+
+
+def scenes_3d(
+    found: Collected, bone_sum_mm: float, order: Sequence[str] = (), joints: Sequence[int] = metrics.ALL_JOINTS,
+    correct: Correction = metrics.root_aligned,
+) -> Figures:  # fmt: skip
+    """Return 3D figures over all persons and by scene, at training scale and at each true skeleton's.
+
+    Args:
+        found: with 3D truth.
+        bone_sum_mm: the training subjects' mean sum of bones.
+        order: of the scenes; others follow by name.
+        joints: those that the errors are the mean of.
+        correct: what the protocol does to predictions once they have their scale.
+    """
+    truth = found.truth_mm
+    trained = correct(metrics.scaled(found.predicted_mm, bone_sum_mm))
+    true_size = correct(metrics.scaled(found.predicted_mm, geometry.bone_lengths(truth).sum(-1)))
+    out: Figures = {}
+    for scene, chosen in {"all": np.ones(len(found), bool), **parts(found.scenes, order)}.items():
+        whole = scene == "all"
+        released = {
+            f"pck_150_mm{TRUE_SCALE}": metrics.pck_3d_each(true_size[chosen], truth[chosen]),
+            f"auc_0_150_mm{TRUE_SCALE}": metrics.auc_3d_each(true_size[chosen], truth[chosen]),
+        }
+        out[scene] = {
+            **row_3d(trained[chosen], truth[chosen], joints, with_intervals=whole), **means(released, whole),
+        }  # fmt: skip
+    return out
+
+
+def actions_3d(each: dict[str, FloatArray], actions: NDArray[np.str_], order: Sequence[str] = ()) -> Figures:
+    """Return the average over actions, with intervals, then each action's means.
+
+    Args:
+        each: name of a figure -> (N,) values, one for each person.
+        actions: (N,) what each does.
+        order: of the actions; others follow by name.
+    """
+    rows: Figures = {
+        action: {"persons": int(chosen.sum()), **{name: float(values[chosen].mean()) for name, values in each.items()}}
+        for action, chosen in parts(actions, order).items()
+    }
+    average: Figures = {"persons": len(actions), "actions": len(rows)}
+    for name, values in each.items():
+        average[name] = float(np.mean([row[name] for row in rows.values()]))
+        average[f"{name}_95_percent"] = intervals.of_mean_of_groups(values, actions)
+    return {AVERAGE: average, **rows}
 
 
 def means(each: dict[str, FloatArray], with_intervals: bool) -> Figures:

@@ -16,7 +16,7 @@ from core.skeleton import JOINT_INDEX
 from train import metrics
 from train.datasets.mpi_inf_3dhp import SCENES, hips_towards_neck
 from train.evaluation.collecting import Collected
-from train.evaluation.shared import Figures, figures_2d, figures_3d, means, parts, row_3d
+from train.evaluation.shared import Figures, figures_2d, figures_3d, scenes_3d
 
 FloatArray = NDArray[np.float64]
 
@@ -36,23 +36,13 @@ def figures(found: Collected, bone_sum_mm: float) -> Figures:
     truth = found.truth_mm
     predicted = hips_towards_neck(metrics.scaled(found.predicted_mm, bone_sum_mm))
     true_size = hips_towards_neck(metrics.scaled(found.predicted_mm, geometry.bone_lengths(truth).sum(-1)))
-    three_d: Figures = {}
-    chosen_by = {"all": np.ones(len(found), bool), **parts(found.scenes, list(dict.fromkeys(SCENES.values())))}
-    for scene, chosen in chosen_by.items():
-        whole = scene == "all"
-        released = {
-            "pck_150_mm_true_skeleton_scale": metrics.pck_3d_each(true_size[chosen], truth[chosen]),
-            "auc_0_150_mm_true_skeleton_scale": metrics.auc_3d_each(true_size[chosen], truth[chosen]),
-        }
-        three_d[scene] = {
-            **row_3d(predicted[chosen], truth[chosen], metrics.PCK3D_JOINTS, with_intervals=whole),
-            **means(released, whole),
-        }
     return {
         **figures_2d(found),
         "scales": {name: text.format(bone_sum_mm=bone_sum_mm) for name, text in SCALES.items()},
         "hips_and_pelvis": "of the predictions: moved 0.2 of the way towards the neck",
-        "three_d": three_d,
+        "three_d": scenes_3d(
+            found, bone_sum_mm, list(dict.fromkeys(SCENES.values())), metrics.PCK3D_JOINTS, hips_towards_neck
+        ),
         "pck_150_mm_by_group": {
             "training": by_group(predicted, truth),
             "true_skeleton": by_group(true_size, truth),
