@@ -43,10 +43,10 @@ def _check_sets(folder: Path) -> Iterable[Line]:
     return catalogue.check(folder)
 
 
-def _bench_training(device: str) -> dict[str, Any]:
+def _bench_training(device: str, compile_too: bool, processes: int) -> dict[str, Any]:
     from train import bench
 
-    return bench.run(device)
+    return bench.run(device, compile_too=compile_too, processes=processes)
 
 
 HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {

@@ -13,11 +13,11 @@ import pytest
 from test_training import write_lspet
 
 import main
-from core import checkpoint, network, skeleton
+from core import checkpoint, locate, network, skeleton
 from core.errors import UserError
 from core.predictor import Predictor
 from train import card, config
-from train.datasets import rendered
+from train.datasets import catalogue, rendered
 from train.datasets.empty import is_held_out
 from train.evaluation import command as evaluate
 
@@ -223,6 +223,48 @@ def test_people_are_told_from_empty_pictures(
     assert "holds no pictures" in capsys.readouterr().err
 
 
+def test_without_boxes_the_person_is_searched_for_as_predict_does(
+    lspet: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {}
+    for box in ("given", "search"):
+        out = tmp_path / f"figures-{box}.json"
+        assert main.main(evaluate_words("lsp", lspet, weights, "--box", box, "--json", out)) == 0
+        found[box] = json.loads(out.read_text())
+    assert "search" not in found["given"] and found["given"]["box"] == "given"
+    searched = found["search"]
+    assert "searched for in the whole picture" in searched["protocol"] and searched["persons"] == 2
+    assert "Searched for: " in capsys.readouterr().out
+    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False)
+    samples = list(catalogue.samples("lspet", lspet))
+    poses = [predictor.predict(sample.image) for sample in samples]
+    overlaps = [locate.overlap(pose.box_px, one.box_px) for pose, one in zip(poses, samples, strict=True)]
+    assert searched["search"]["overlap_mean"] == pytest.approx(np.mean(overlaps))
+    assert searched["mean_confidence"] == pytest.approx(np.mean([pose.mean_confidence for pose in poses]))
+    assert main.main(["tables", str(tmp_path)]) == 0
+    assert "lspet lspet, val.txt, 2 persons, searched for" in capsys.readouterr().out
+
+
+def test_the_page_holds_the_curve_and_the_reliability_diagram(
+    shards: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, pages = tmp_path / "figures.json", tmp_path / "pages"
+    assert main.main(evaluate_words("rendered", shards, weights, "--json", out, "--figure", pages)) == 0
+    figures = json.loads(out.read_text())
+    curve = figures["pck_curve"]
+    at = curve["thresholds_torso"].index(0.2)
+    assert curve["limb_joints_mean"][at] == pytest.approx(figures["pck_0.2_torso"]["limb_joints_mean"])
+    ankles = [figures["pck_0.2_torso"]["per_joint"][f"{side}_ankle"] for side in ("right", "left")]
+    assert curve["by_pair"]["ankles"][at] == pytest.approx(np.mean(ankles))
+    assert all(np.diff(curve["limb_joints_mean"]) >= 0) and len(curve["by_pair"]) == 6
+    page = cv2.imread(str(pages / "random-rendered-accuracy.png"))
+    assert page.shape == (980, 1750, 3) and page.std() > 20
+    text = (pages / "random-rendered-accuracy.svg").read_text()
+    assert f"sha256 {figures['checkpoint']['sha256']}" in text and text.count("<path") > 60
+    told = capsys.readouterr().out
+    assert f"Figure: {pages / 'random-rendered-accuracy.svg'}" in told
+
+
 def test_the_card_is_written_from_the_figures(lspet: Path, tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     settings = config.load(Path(__file__).parent.parent / "resources" / "configs" / "compact.toml")
@@ -241,6 +283,10 @@ def test_the_card_is_written_from_the_figures(lspet: Path, tmp_path: Path) -> No
     assert f"**{pck['limb_joints_mean']:.1f} %**" in text and "research use" in text and "7 steps" in text
     assert checkpoint.describe(path).sha256 in text
     assert checkpoint.describe(path).metadata["figures"]["lsp"]["persons"] == 2
+    searched = tmp_path / "searched.json"
+    assert main.main(evaluate_words("lsp", lspet, path, "--box", "search", "--json", searched)) == 0
+    text = card.write(path, [searched]).read_text()
+    assert "(2 persons)" in text and "(2 persons, searched for)" in text and "--box search" in text
     retrained = tmp_path / "retrained" / "own.safetensors"
     retrained.parent.mkdir()
     checkpoint.save(retrained, network.build("compact"), geometry_loss=True, record=record)

@@ -43,6 +43,7 @@ def row(name: str = "a", **changes: Any) -> dict[str, Any]:
         "confidence": np.full(16, 0.75), "predicted_mm": STANDING_MM.copy(), "truth_mm": STANDING_MM,
         "predicted_crop": np.column_stack([flat, STANDING_MM[:, 2] * 0.1]), "truth_crop": flat,
         "subjects": "S9", "actions": "Walking", "scenes": "outdoor", "head_px": 10.0, "whole_confidence": np.nan,
+        "box_overlap": 1.0,
     }  # fmt: skip
     return {**known, **changes}
 
@@ -127,6 +128,21 @@ def test_3dhp_true_skeleton_scale_forgives_size_and_training_scale_does_not() ->
     assert every["pck_150_mm_true_skeleton_scale"] == 100.0
     assert every["pck_150_mm"] < 40.0
     assert "true skeleton" in figures["scales"]["true_skeleton"] and "training" in figures["scales"]["training"]
+
+
+def test_a_rendered_set_of_one_scene_is_measured_per_action_too() -> None:
+    off = moved("left_wrist", z_mm=160.0)
+    size = float(geometry.bone_lengths(off).sum())
+    lab = {"scenes": "studio-lab", "predicted_mm": off}
+    rows = [row("a", **lab), row("b", **lab), row("c", actions="sitting", **{**lab, "predicted_mm": STANDING_MM})]
+    by_action = figures_of("rendered", *rows, bone_sum_mm=size)["by_action"]
+    assert list(by_action) == ["average of actions", "Walking", "sitting"]
+    assert by_action["Walking"]["mpjpe_training_scale_mm"] == pytest.approx(10.0)
+    assert by_action["average of actions"]["n_mpjpe_mm"] == pytest.approx(by_action["Walking"]["n_mpjpe_mm"] / 2)
+    assert "by_action" not in figures_of("rendered", row("a"), row("b", scenes="studio"))
+    assert "by_action" not in figures_of("rendered", row("a", actions=""))
+    grown = figures_of("rendered", row(predicted_mm=STANDING_MM * 3.0), bone_sum_mm=BONE_SUM_MM * 3.0)["three_d"]["all"]
+    assert grown["pck_150_mm_true_skeleton_scale"] == 100.0 > grown["pck_150_mm"]
 
 
 def test_mpii_pckh_pools_joints_and_leaves_pelvis_and_thorax_out() -> None:
@@ -234,6 +250,7 @@ def test_calibration_error_is_the_mean_gap_over_ten_bins() -> None:
     assert calibration["expected_calibration_error_95_percent"] == pytest.approx([0.25, 0.25])
     table = calibration["reliability"]
     assert len(table) == 10 and (table[7]["joints"], table[7]["share_right"]) == (16, 1.0)
+    assert table[7]["share_right_95_percent"] == [1.0, 1.0] and table[0]["share_right_95_percent"] is None
 
 
 def test_roc_area_counts_how_often_people_score_higher() -> None:

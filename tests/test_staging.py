@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training_kit import crop_set
+from tests.training_kit import crop_set, start
 from train import staging
 from train.datasets.crops import LABELS, CropSet
 
@@ -43,6 +43,26 @@ def test_a_damaged_part_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     part.write_bytes(part.read_bytes()[:2000])
     assert staging.main(["unpack", str(tmp_path), "--to", str(tmp_path / "there")]) == 1
     assert "is damaged: send that part again" in capsys.readouterr().err
+
+
+FULL = """
+import resource, sys
+from train import staging
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+sys.exit(staging.main(sys.argv[1:]))
+"""
+
+
+def test_a_full_disk_is_told_and_the_parts_can_be_unpacked_again(tmp_path: Path) -> None:
+    source, words = smooth_set(3, depth=False), ["unpack", str(tmp_path / "parts"), "--to", str(tmp_path / "there")]
+    staging.pack(source, "photos", tmp_path / "parts")
+    full = start(["-c", FULL, *words])
+    output, _ = full.communicate(timeout=60)
+    assert full.returncode == 1 and "photos could not be written" in output and "Traceback" not in output, output
+    assert not CropSet.is_there(tmp_path / "there" / "photos")
+    assert staging.main(words) == 0
+    found = CropSet.open(tmp_path / "there" / "photos")
+    assert np.abs(found.images.astype(int) - source.images.astype(int)).mean() < 3.0
 
 
 def test_a_file_split_and_joined_is_the_same(tmp_path: Path) -> None:

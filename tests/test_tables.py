@@ -81,5 +81,26 @@ def test_what_holds_no_figures_is_refused(content: str, tmp_path: Path, capsys: 
     assert main.main(["tables", str(tmp_path)]) == 2
     assert "holds no figures, or those of an older version" in capsys.readouterr().err
     path.unlink()
+    (tmp_path / "quick-best.safetensors").touch()
+    (tmp_path / "quick.safetensors").touch()
     assert main.main(["tables", str(tmp_path)]) == 2
-    assert "holds no figures-*.json" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds no figures-*.json" in told and f"--checkpoint {tmp_path / 'quick.safetensors'} --json" in told
+
+
+def test_a_table_that_no_run_fills_says_what_to_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_figures(tmp_path / "figures-lsp.json", "lsp", row())
+    (tmp_path / "own.safetensors").touch()
+    assert main.main(["tables", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    missing = [line for line in told.splitlines() if line.startswith("Not measured: ")]
+    assert [line.split(" (")[0] for line in missing] == [
+        "Not measured: Human3.6M: average MPJPE", "Not measured: MPI-INF-3DHP, transferred: 3D PCK at 150 mm and AUC",
+        "Not measured: Geometry validity: mean |left - right|",
+    ]  # fmt: skip
+    assert f"--dataset human36m|rendered --data DIR --checkpoint {tmp_path / 'own.safetensors'}" in missing[0]
+    assert f"--json {tmp_path / 'figures-human36m.json'}" in missing[0]
+    # One evaluation on rendered people fills all five.
+    write_figures(tmp_path / "figures-rendered.json", "rendered", row(), split="all")
+    assert main.main(["tables", str(tmp_path)]) == 0
+    assert "Not measured" not in capsys.readouterr().out

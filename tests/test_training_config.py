@@ -43,6 +43,12 @@ def test_shipped_configurations_are_valid() -> None:
         ("optimiser.compile=1", "not true or false"),
         ("run.keep_evry=5", "did you mean keep_every"),
         ("run.keep_every=-1", "negative"),
+        ("stage.1.rate=-0.001", "stage.1.rate = -0.001 is negative"),
+        ("stage.0.rate=0", "stage.0.rate is 0"),
+        ("stage.2.weights.geometry=nan", "negative or no number"),
+        ("augment.gain=-0.4", "negative or no number"),
+        ("optimiser.average_decay=1.0", "would never move"),
+        ("run.save_minutes=nan", "no time"),
         ("run.validate_pictures=some", "not a whole number"),
     ],
 )

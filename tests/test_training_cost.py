@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.errors import UserError
 from tests.training_kit import ROOT
 from train import bench
 from train.datasets.crops import LABELS, STORED_PX
@@ -62,3 +63,26 @@ def test_the_bench_measures_real_steps(capsys: pytest.CaptureFixture[str], monke
     assert all(rate > 0 for rate in figures["images_per_s"].values()) and figures["peak_memory_mib"] > 100
     bench.show(json.loads(json.dumps(figures)))
     assert "images/s" in capsys.readouterr().out
+
+
+def test_the_bench_measures_a_compiled_step_where_there_is_a_compiler(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SAMPLES", 4)
+    # Compiling the whole network takes minutes; tests/test_compiling.py compiles a small one.
+    monkeypatch.setattr(bench, "compiled", lambda model, *_: lambda images: model(images))
+    figures = bench.measure("cpu", rounds=1, batch=2, compile_too=True)
+    assert figures["images_per_s"]["bfloat16_compiled"] > 0 and figures["compile_s"] >= 0
+    bench.show(figures)
+    assert "compiled, a step takes" in capsys.readouterr().out
+    monkeypatch.setattr(bench, "compiled", lambda model, *_: model.__call__)
+    assert "compile_s" not in bench.measure("cpu", rounds=1, batch=2, compile_too=True)
+
+
+def test_the_bench_measures_processes_that_share_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = bench.measure_processes(2, rounds=1, batch=4, turns=1)
+    assert set(figures["images_per_s"]) == {"1", "2"} and all(rate > 0 for rate in figures["images_per_s"].values())
+    bench.show_processes(json.loads(json.dumps(figures)))
+    assert "2 processes that share the cores" in capsys.readouterr().out
+    with pytest.raises(UserError, match="cannot be shared evenly by 3 processes"):
+        bench.measure_processes(3, batch=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -229,6 +230,7 @@ def _check(config: Config) -> None:
     for name, value in shares.items():
         if not 0.0 <= value <= 1.0:
             raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
+    _check_numbers(config)
     for name in ("log_every", "validate_every"):
         if getattr(config.run, name) < 1:
             raise UserError(f"run.{name} is below 1", "give a number of iterations")
@@ -241,6 +243,26 @@ def _check(config: Config) -> None:
         raise UserError(
             f"{config.data.rendered_kind} has no 3D truth", f"set data.rendered_kind to {' or '.join(DEPTH_KINDS)}"
         )
+
+
+def _check_numbers(config: Config) -> None:
+    """Refuse numbers that would train nothing, or nonsense, without an error."""
+    section = config.optimiser
+    numbers = {f"optimiser.{name}": getattr(section, name) for name in ("weight_decay", "clip_norm", "average_decay")}
+    numbers |= {f"augment.{name}": value for name, value in asdict(config.augment).items()}
+    for index, stage in enumerate(config.stage):
+        numbers |= {f"stage.{index}.{name}": getattr(stage, name) for name in ("rate", "step_at", "warm_up")}
+        numbers[f"stage.{index}.rate_end"] = stage.rate_end or 0.0
+        numbers |= {f"stage.{index}.weights.{name}": value for name, value in asdict(stage.weights).items()}
+        if not stage.rate:
+            raise UserError(f"stage.{index}.rate is 0", "give a learning rate above 0")
+    for name, value in numbers.items():
+        if not 0.0 <= value < math.inf:
+            raise UserError(f"{name} = {value:g} is negative or no number", "give 0 or more")
+    if section.average_decay >= 1.0:
+        raise UserError(f"optimiser.average_decay = {section.average_decay:g} would never move", "give less than 1")
+    if not config.run.save_minutes >= 0.0:
+        raise UserError(f"run.save_minutes = {config.run.save_minutes:g} is no time", "give 0 or more")
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

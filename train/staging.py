@@ -8,6 +8,7 @@ order the parts come in. ``split`` and ``join`` do the same for a file on its wa
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
-from train.datasets.crops import LABELS, STORED_PX, CropSet
+from core.errors import RunError, UserError
+from train.datasets.crops import CROP_BYTES, LABELS, CropSet, write_header
 
 QUALITY = 92
 PART_MB = 55.0
@@ -50,6 +51,7 @@ def unpack(parts: Path, to: Path) -> dict[str, tuple[int, int]]:
 
     Raises:
         UserError: the folder holds no parts, or one is damaged.
+        RunError: the disk is full; what came whole stays.
     """
     files = sorted(parts.glob("*.part.npz"))
     if not files:
@@ -125,27 +127,42 @@ def _unpack_one(path: Path, folder: Path) -> tuple[int, int]:
         start, end, total = (int(value) for value in arrays["span"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise UserError(f"{path.name} is damaged", "send that part again") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    images_path, done = folder / "images.npy", folder / f"labels-{start:07d}.npz"
+    done = folder / f"labels-{start:07d}.npz"
     if not done.exists():
-        shape = (total, STORED_PX, STORED_PX, 3)
-        mode = "r+" if images_path.exists() else "w+"
-        images = np.lib.format.open_memmap(
-            images_path, mode=mode, dtype=np.uint8, shape=None if mode == "r+" else shape
-        )
-        offset = arrays["offset"]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _decode(arrays, path.name, folder / "images.npy", range(start, end), total)
+            _save(done, {name: arrays[name] for name in LABELS})
+        except OSError as error:
+            raise RunError(
+                f"{folder} could not be written ({error.strerror or error})",
+                f"make room for {total * CROP_BYTES / 1e9:.1f} GB there and unpack again",
+            ) from error
+    return _finish(folder, total), total
+
+
+def _decode(arrays: dict[str, Any], name: str, images: Path, rows: range, total: int) -> None:
+    """Write a part's pictures into their places among all, by plain writes: ``crops._write`` says why."""
+    if not images.exists():
+        partial = images.with_name(images.name + ".partial")
+        with partial.open("wb") as file:
+            write_header(file, total)
+            file.truncate(file.tell() + total * CROP_BYTES)
+        os.replace(partial, images)
+    offset = arrays["offset"]
+    first = int(np.load(images, mmap_mode="r").offset)
+    with images.open("r+b") as file, ThreadPoolExecutor() as pool:
 
         def decode(row: int) -> None:
             bgr = cv2.imdecode(arrays["jpeg"][offset[row] : offset[row + 1]], cv2.IMREAD_COLOR)
             if bgr is None:
-                raise UserError(f"{path.name} is damaged", "send that part again")
-            images[start + row] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+                raise UserError(f"{name} is damaged", "send that part again")
+            pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).tobytes()
+            if os.pwrite(file.fileno(), pixels, first + (rows.start + row) * CROP_BYTES) < len(pixels):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(decode, range(end - start)))
-        images.flush()
-        _save(done, {name: arrays[name] for name in LABELS})
-    return _finish(folder, total), total
+        list(pool.map(decode, range(len(rows))))
+        os.fsync(file.fileno())
 
 
 def _finish(folder: Path, total: int) -> int:

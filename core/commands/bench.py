@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
     parser.add_argument("--train", action="store_true", help="training instead: steps and loader, in images a second")
+    parser.add_argument("--compile", action="store_true", help="with --train: the step through torch.compile besides")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="with --train: N processes that share the cores, and one"
+    )
     parser.add_argument("--quick", action="store_true", help="inference only: no new process, no rendering")
 
 
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
     if args.train:
-        figures["training"] = args.bench_training(args.device)
+        figures["training"] = args.bench_training(args.device, args.compile, args.processes)
     else:
         figures["inference"] = inference(args.device, args.rounds)
         _print_inference(figures["inference"])

@@ -35,7 +35,8 @@ LABELS = ("joints_stored", "annotated", "joints_mm")
 """Arrays beside the pictures."""
 LEFT_OUT = "left-out.json"
 """File beside them that says what was left out, so that a later run, which only opens the set, can tell it too."""
-_CROP_BYTES = STORED_PX * STORED_PX * 3
+CROP_BYTES = STORED_PX * STORED_PX * 3
+"""Size of a stored crop."""
 BOX_STORED = STORED_PX / CONTEXT
 """Side of the person's box, which is centred in the stored crop."""
 
@@ -161,7 +162,7 @@ def cached(
             # The samples' own readers have turned theirs into words.
             raise RunError(
                 f"the decoded crops could not be written to {cache} ({error.strerror or error})",
-                f"make room for {count * _CROP_BYTES / 1e9:.1f} GB there, or set data.cache to another folder",
+                f"make room for {count * CROP_BYTES / 1e9:.1f} GB there, or set data.cache to another folder",
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -175,7 +176,7 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
     joints, annotated, millimetres = [], [], []
     # Not through a memory map: there a full disk is a bus error, which ends the process without a word.
     with (folder / "images.npy").open("wb") as file:
-        _write_header(file, count)
+        write_header(file, count)
         for sample in tqdm(samples, total=count, desc=f"decoding {label}", unit="picture"):
             x, y, side, _ = crop.square(sample.box_px)
             wide = side * CONTEXT
@@ -187,7 +188,7 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
         if not joints:
             raise UserError(f"{label} holds no usable sample", "check the set with `bonesight doctor`")
         file.seek(0)
-        _write_header(file, len(joints))
+        write_header(file, len(joints))
         file.flush()
         # Else a power cut could leave the folder's final name with black pictures in it.
         os.fsync(file.fileno())
@@ -199,7 +200,7 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
     )
 
 
-def _write_header(file: BinaryIO, count: int) -> None:
+def write_header(file: BinaryIO, count: int) -> None:
     """Begin an .npy file of ``count`` crops; numpy leaves room, so that a later count fits into its place."""
     shape = (count, STORED_PX, STORED_PX, 3)
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
