@@ -145,9 +145,9 @@ def _decode(arrays: dict[str, Any], name: str, images: Path, rows: range, total:
     """Write a part's pictures into their places among all, by plain writes: ``crops._write`` says why."""
     if not images.exists():
         partial = images.with_name(images.name + ".partial")
-        with partial.open("wb") as file:
-            write_header(file, total)
-            file.truncate(file.tell() + total * CROP_BYTES)
+        with partial.open("wb") as begun:
+            write_header(begun, total)
+            begun.truncate(begun.tell() + total * CROP_BYTES)
         os.replace(partial, images)
     offset = arrays["offset"]
     first = int(np.load(images, mmap_mode="r").offset)

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of lspet/ and of what is rendered")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder of the runs and the tables")
     parser.add_argument(
-        "--budget", type=float, default=math.inf, metavar="MINUTES", help="stop then; the same words go on"
+        "--budget", type=float, default=math.inf, metavar="MINUTES", help="training stops then; the same words go on"
     )
     parser.add_argument("--seeds", type=int, default=3, help="of the last stage (default: %(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a configuration key")
@@ -100,9 +100,8 @@ def _train(args: argparse.Namespace, row: Row, deadline: float) -> bool:
     weights = _weights(args, row)
     if _steps(weights) == config.iterations:
         return True
-    minutes = (deadline - time.monotonic()) / 60
-    if minutes <= 0:
-        return False
+    # Even past the deadline one step is taken, so that calls with whatever budget come to an end.
+    minutes = max(0.0, (deadline - time.monotonic()) / 60)
     words = [row.config, "--data", args.data, "--out", out, "--device", args.device]
     words += [word for override in _overrides(args, row) for word in ("--set", override)]
     words += ["--stop-after", minutes] if math.isfinite(minutes) else []

@@ -77,12 +77,12 @@ def pck_curve(found: Collected, torso: FloatArray) -> Figures:
 
 def search_figures(found: Collected) -> Figures:
     """Return how well the boxes that a search found fit those of the labels."""
-    near = found.box_overlap >= SAME_BOX
+    near = np.where(found.box_overlap >= SAME_BOX, 100.0, 0.0)
     return {
         "overlap_mean": float(found.box_overlap.mean()),
         "overlap_mean_95_percent": intervals.of_mean(found.box_overlap),
-        "found_percent": 100.0 * float(near.mean()),
-        "found_percent_95_percent": intervals.of_mean(100.0 * near),
+        "found_percent": float(near.mean()),
+        "found_percent_95_percent": intervals.of_mean(near),
         "found_is": f"the intersection of both boxes is at least {SAME_BOX:g} of their union",
     }
 
