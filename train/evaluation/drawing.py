@@ -55,9 +55,9 @@ def draw(figures: Figures) -> Figure:
     _curve(page.add_axes((0.06, 0.155, 0.40, 0.68)), figures)
     _reliability(page.add_axes((0.55, 0.345, 0.43, 0.49)), calibration)
     _counts(page.add_axes((0.55, 0.155, 0.43, 0.13)), calibration)
-    pck = with_interval(figures["pck_0.2_torso"], "limb_joints_mean")
+    pck = with_interval(figures["pck_0.2_torso"], "limb_joints_mean", "{:.1f} %")
     error = with_interval(calibration, "expected_calibration_error", "{:.3f}")
-    sentence = f"PCK at {PCK_SHARE:g} torso {pck} %, expected calibration error {error}."
+    sentence = f"PCK at {PCK_SHARE:g} torso {pck}, expected calibration error {error}."
     foot(page, sentence, f"{told['name']}   sha256 {told['sha256'][:12]}")
     return page
 
@@ -83,9 +83,9 @@ def _reliability(axes: Axes, calibration: Figures) -> None:
     centres = [(row["from"] + row["to"]) / 2 for row in filled]
     axes.bar(centres, [row["share_right"] for row in filled], width=0.092, color=_BAR, label="joints right")
     axes.plot((0, 1), (0, 1), color=QUIET, linewidth=1.0, linestyle=(0, (3, 3)), label="as sure as right")
-    for centre, row in zip(centres, filled, strict=True):
+    for row in filled:
         if row["share_right_95_percent"] is not None:
-            axes.plot((centre, centre), row["share_right_95_percent"], color=INK, linewidth=1.2)
+            axes.plot([row["mean_confidence"]] * 2, row["share_right_95_percent"], color=INK, linewidth=1.2)
     axes.plot(
         [row["mean_confidence"] for row in filled], [row["share_right"] for row in filled], linestyle="none",
         marker="o", markersize=6, color=VERDICT_COLOURS["implausible"], markeredgecolor="white",
@@ -112,7 +112,7 @@ def _counts(axes: Axes, calibration: Figures) -> None:
 def _plain(axes: Axes, title: str, across: str, up: str) -> None:
     axes.grid(color="#e3e7ec", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=QUIET, pad=3)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=QUIET, pad=5)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(LINE)
