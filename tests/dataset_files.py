@@ -12,6 +12,7 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from core.skeleton import ROOT
 from train.datasets import lsp, mpi_inf_3dhp, mpii
 
 FloatArray = NDArray[np.float64]
@@ -169,3 +170,19 @@ def write_3dhp(folder: Path, names: Sequence[str] = tuple(mpi_inf_3dhp.SCENES), 
         for number in range(1, 6):
             write_picture(folder / name / "imageSequence" / f"img_{number:06d}.jpg")
     return variables
+
+
+def write_rendered(path: Path, count: int, side: int, scenes: Sequence[str], **more: Any) -> None:
+    """Write a shard as ``render`` does, of noise around random skeletons, without drawing anyone."""
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    streams = [cv2.imencode(".jpg", picture)[1].ravel() for picture in pictures]
+    joints_mm = random.normal(0, 300, (count, 16, 3)).astype(np.float32)
+    joints_mm -= joints_mm[:, ROOT : ROOT + 1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path, jpeg=np.concatenate(streams), offset=np.cumsum([0, *map(len, streams)]),
+        joints_px=joints_mm[..., :2] * (0.1 * side / 256) + side / 2, joints_mm=joints_mm,
+        visible=np.ones((count, 16), bool), body=np.arange(count), clip=np.arange(count),
+        scene=np.resize(scenes, count), stature_mm=np.full(count, 1700.0), **more,
+    )  # fmt: skip

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 
-import cv2
+import dataset_files
 import numpy as np
 import pytest
 from test_training import write_lspet
 
 import main
-from core import checkpoint, skeleton
+from core import checkpoint
 from train.ablation import plan, summary
 
 TINY = [
@@ -25,30 +25,13 @@ TINY = [
 ]  # fmt: skip
 
 
-def write_people(folder: Path, scenes: list[str], count: int = 6) -> None:
-    """Write a shard of noise as ``render`` does, with subjects and actions."""
-    folder.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    streams = [
-        cv2.imencode(".jpg", random.integers(0, 256, (96, 96, 3), dtype=np.uint8))[1].ravel() for _ in range(count)
-    ]
-    joints_mm = random.normal(0, 300, (count, 16, 3))
-    joints_mm -= joints_mm[:, skeleton.ROOT : skeleton.ROOT + 1]
-    np.savez(
-        folder / "shard-00000.npz",
-        jpeg=np.concatenate(streams), offset=np.cumsum([0, *map(len, streams)]),
-        joints_px=joints_mm[..., :2] * 0.04 + 48, joints_mm=joints_mm, visible=np.ones((count, 16), bool),
-        scene=np.resize(scenes, count), subject=np.resize(["L7", "L8"], count),
-        action=np.resize(["walking", "sitting", "salsa"], count),
-    )  # fmt: skip
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     write_lspet(tmp_path / "data" / "lspet")
     for each in plan.rendered_sets(6, 6):
-        lab = each.scene == "studio-lab"
-        write_people(tmp_path / "data" / each.folder, [each.scene] if lab else ["studio", "house", "outdoor"])
+        scenes = ["studio-lab"] if each.scene == "studio-lab" else ["studio", "house", "outdoor"]
+        told = {"subject": np.resize(["L7", "L8"], 6), "action": np.resize(["walking", "sitting", "salsa"], 6)}
+        dataset_files.write_rendered(tmp_path / "data" / each.folder / "shard-00000.npz", 6, 96, scenes, **told)
     return tmp_path / "data"
 
 

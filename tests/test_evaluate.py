@@ -31,26 +31,8 @@ def lspet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a shard as ``render`` does, of noise, without drawing anyone."""
     folder = tmp_path_factory.mktemp("rendered")
-    random = np.random.default_rng(0)
-    streams = [
-        cv2.imencode(".jpg", random.integers(0, 256, (256, 256, 3), dtype=np.uint8))[1].ravel() for _ in range(6)
-    ]
-    joints_mm = random.normal(0, 300, (6, 16, 3)).astype(np.float32)
-    joints_mm -= joints_mm[:, skeleton.ROOT : skeleton.ROOT + 1]
-    np.savez(
-        folder / "shard-00000.npz",
-        jpeg=np.concatenate(streams),
-        offset=np.cumsum([0, *map(len, streams)]),
-        joints_px=joints_mm[..., :2] * 0.1 + 128,
-        joints_mm=joints_mm,
-        visible=np.ones((6, 16), bool),
-        body=np.arange(6),
-        clip=np.arange(6),
-        scene=np.array(["studio", "house", "outdoor"] * 2),
-        stature_mm=np.full(6, 1700.0),
-    )
+    dataset_files.write_rendered(folder / "shard-00000.npz", 6, 256, ["studio", "house", "outdoor"])
     return folder
 
 

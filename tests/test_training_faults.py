@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import cv2
+import dataset_files
 import numpy as np
 import pytest
 import torch
@@ -134,19 +135,8 @@ def test_the_words_after_a_stop_go_on_with_the_run(tmp_path: Path) -> None:
 
 
 def write_shards(folder: Path, count: int = 4) -> None:
-    """Write two shards of noise around random skeletons, as ``render`` does."""
-    random = np.random.default_rng(0)
-    folder.mkdir(parents=True)
     for number in range(2):
-        streams = [
-            cv2.imencode(".jpg", random.integers(0, 256, (64, 64, 3), dtype=np.uint8))[1].ravel() for _ in range(count)
-        ]
-        np.savez(
-            folder / f"shard-{number:05d}.npz",
-            jpeg=np.concatenate(streams), offset=np.cumsum([0, *map(len, streams)]),
-            joints_px=random.uniform(4, 60, (count, 16, 2)), joints_mm=random.normal(0, 300, (count, 16, 3)),
-            visible=np.ones((count, 16), bool), scene=np.array(["studio"] * count),
-        )  # fmt: skip
+        dataset_files.write_rendered(folder / f"shard-{number:05d}.npz", count, 64, ["studio"])
 
 
 def settings(**data: str) -> config.Config:
