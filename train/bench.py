@@ -150,8 +150,9 @@ def measure_processes(count: int, rounds: int = ROUNDS, batch: int = BATCH, turn
     times: dict[int, list[float]] = {1: [], count: []}
     for _ in range(turns):
         for size in times:
-            words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
-            words += ["-m", "train.bench_processes", str(rounds), str(batch)]
+            torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
+            words = [sys.executable, *(torchrun if size > 1 else []), "-m", "train.bench_processes"]
+            words += [str(rounds), str(batch)]
             done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise RunError(f"{size} processes could not train together", "run it by hand: " + " ".join(words[1:]))
