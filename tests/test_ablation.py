@@ -53,6 +53,7 @@ def test_the_ablation_trains_measures_and_tabulates_four_rows_and_goes_on(
         assert told.metadata["config"]["run"]["start"] == ("stage-2.pt" if name.endswith("no-geo") else "")
         assert (out / f"{name}-seed1" / "log.csv").read_text().count("\n") == (3 if name.endswith("no-geo") else 5)
     lab = json.loads((out / "3d-geo-seed1" / "figures-lab.json").read_text())
+    assert lab["protocol"].endswith("; mirror averaging")  # no limbs read together
     assert list(lab["by_action"]) == ["average of actions", "salsa", "sitting", "walking"]
     text = (out / "tables.md").read_text()
     assert text.count("## ") == 5 and "None of ours" not in text

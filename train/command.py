@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         done = trainer.run(args.stop_after)
         path = trainer.save_checkpoint() if done else None
         if group.leads:
-            if path is not None and config.network.maps == "softmax":
+            if path is not None and config.network.maps == "softmax" and config.run.read_limbs:
                 _fit_limbs(path, opened)
             for line in opened.left_out:
                 print(line, file=sys.stderr)

@@ -110,6 +110,7 @@ class RunSection:
         keep_every: iterations between checkpoints that are kept for good, 0 for none.
         log_every, validate_every: iterations.
         validate_pictures: of a larger held-out set so many are measured, evenly spread; 0 for all.
+        read_limbs: at the end, fit how likely joints are together (train/pictorial.py), else each is read by itself.
         notes: what the configuration cannot say of how the run went; printed in the model card.
     """
 
@@ -123,6 +124,7 @@ class RunSection:
     log_every: int = 50
     validate_every: int = 1000
     validate_pictures: int = 300
+    read_limbs: bool = True
     notes: str = ""
 
 
