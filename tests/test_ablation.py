@@ -14,6 +14,7 @@ from test_training import write_lspet
 import main
 from core import checkpoint
 from train.ablation import plan, summary
+from train.evaluation import intervals
 
 TINY = [
     word
@@ -36,8 +37,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_the_ablation_trains_measures_and_tabulates_four_rows_and_goes_on(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(intervals, "ROUNDS", 20)  # a thousand for each of thirteen evaluations take long
     out = tmp_path / "ablation"
     words = ["ablation", "--data", str(data), "--out", str(out), "--seeds", "1", "--people", "6", "--test", "6"]
     words += ["--device", "cpu", *TINY]
