@@ -68,10 +68,10 @@ class Exports:
             "export_figure": lambda _: self.export_drawn("figure", (PNG, SVG)),
             "export_report": lambda _: self.export_drawn("report", (HTML, PDF)),
             "export_comparison": lambda _: self.export_comparison(),
-            "export_json": lambda _: self.export_data("pose", "JSON (*.json)", exporter.save_json),
-            "export_csv": lambda _: self.export_csv(),
-            "export_npz": lambda _: self.export_frames("export_npz", exporter.save_npz),
-            "export_bvh": lambda _: self.export_frames("export_bvh", exporter.save_bvh),
+            "export_json": lambda _: self.export_data("export_json", exporter.save_json),
+            "export_csv": lambda _: self.export_data("export_csv", exporter.save_csv),
+            "export_npz": lambda _: self.export_data("export_npz", exporter.save_npz),
+            "export_bvh": lambda _: self.export_data("export_bvh", exporter.save_bvh),
             "export_film": lambda _: self.clips.export("export_film"),
             "copy_figure": lambda _: self.copy_figure(),
             "copy_table": lambda _: self.copy_table(),
@@ -145,26 +145,16 @@ class Exports:
             a, b = (self._request(picture, one, path) for one in (pose, other))
             self.drawing.draw(ComparisonRequest(a, b))
 
-    def export_data(self, what: str, kind: str, save: Callable[..., None]) -> None:
-        """Save the pose in one of the formats for programs."""
+    def export_data(self, key: str, save: Callable[..., None]) -> None:
+        """Save what the command writes, of a picture or of a whole video, in one of the formats for programs."""
+        if self._state.clip is not None:
+            self.clips.export(key)
+            return
+        what, kind = KINDS[key]
         shown = self._shown()
         path = self._ask_where(what, (kind,)) if shown else None
         if shown and path:
             self._save(path, lambda: save(*shown, self._state.models, path))
-
-    def export_frames(self, key: str, save: Callable[..., None]) -> None:
-        """Save what the command writes for a picture or a whole video in one file."""
-        if self._state.clip is not None:
-            self.clips.export(key)
-        else:
-            self.export_data(*KINDS[key], save)
-
-    def export_csv(self) -> None:
-        """Save the joints as CSV."""
-        shown = self._shown()
-        path = self._ask_where("joints", ("CSV (*.csv)",)) if shown else None
-        if shown and path:
-            self._save(path, lambda: exporter.save_csv(*shown, path))
 
     def copy_figure(self) -> None:
         """Have the figure drawn for the clipboard."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import fields, replace
@@ -214,21 +213,6 @@ def test_clicking_a_spike_goes_to_its_frame(open_window: Opener, qtbot: QtBot, c
     qtbot.waitUntil(lambda: shows(window, found[1].frame))
     window.actions_by_key["jump_previous"].trigger()
     qtbot.waitUntil(lambda: shows(window, worst))
-
-
-def test_exported_numbers_carry_frame_and_time(
-    open_window: Opener, qtbot: QtBot, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window = open_window(clip)
-    qtbot.waitUntil(lambda: is_computed(window))
-    window.session.playback.seek(30)
-    qtbot.waitUntil(lambda: shows(window, 30))
-    target = clip.with_name("pose.json")
-    monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(target), ""))
-    window.actions_by_key["export_json"].trigger()
-    entry = json.loads(target.read_text(encoding="utf-8"))["poses"][0]
-    assert entry["frame"] == 30
-    assert entry["time_s"] == pytest.approx(1.0)
 
 
 def test_a_video_that_cannot_be_read_leaves_the_old_one(open_window: Opener, qtbot: QtBot, clip: Path) -> None:

@@ -1,4 +1,4 @@
-"""Writes a whole clip with the poses found in it, off the GUI thread: as a film, as arrays or as one motion."""
+"""Writes a whole clip with the poses found in it, off the GUI thread: as a film, for programs, or as one motion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.pose import Pose
 if TYPE_CHECKING:
     from core.media import Frame
 
-FILM, NPZ, BVH = ".mp4", ".npz", ".bvh"
-SUFFIXES: Final = (FILM, NPZ, BVH)
+FILM, JSON, CSV, NPZ, BVH = ".mp4", ".json", ".csv", ".npz", ".bvh"
+SUFFIXES: Final = (FILM, JSON, CSV, NPZ, BVH)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ class ClipExportService(Worker):
             return
         index, path = request.clip.index, request.clip.path
         entries = [export.entry(pose, path, frame, float(index.times_s[frame])) for frame, pose in self._poses(request)]
-        write = {NPZ: export.write_npz, BVH: bvh.write}[kind]
-        write(request.path, entries, request.checkpoint)
+        writers = {JSON: export.write_json, CSV: export.write_csv, NPZ: export.write_npz, BVH: bvh.write}
+        writers[kind](request.path, entries, request.checkpoint)
 
     def _film(self, request: ClipRequest) -> None:
         from core import film
