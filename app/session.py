@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from app.clip import Clip
+from app.clip import Clip, Seeds, with_seed
 from app.notifications import Notifier
 from app.playback import Playback
 from app.services.backend import Backend
@@ -30,9 +31,9 @@ PASTED = Path("clipboard")
 
 
 class _GiveBox(QUndoCommand):
-    """Another box for the person; undone, the one before comes back."""
+    """Another box for the person, or in a video other seeds; undone, what was before comes back."""
 
-    def __init__(self, apply: Callable[[Box | None], None], before: Box | None, after: Box | None) -> None:
+    def __init__(self, apply: Callable[[Any], None], before: Box | Seeds | None, after: Box | Seeds | None) -> None:
         super().__init__("box")
         self._apply, self._before, self._after = apply, before, after
 
@@ -250,8 +251,16 @@ class Session(QObject):
         self.inference.infer(request)
 
     def give_box(self, box: Box | None) -> None:
-        """Take another box for the person (None: find the person), with undo."""
-        if self.state.picture is not None and box != self.state.box_px:
+        """Take another box for the person (None: find the person), with undo; in a video, from this frame on."""
+        picture, playback = self.state.picture, self.playback
+        if picture is None:
+            return
+        if self.state.clip is not None:
+            playback.pause()
+            seeds = with_seed(playback.seeds, picture.frame, box)
+            if seeds != playback.seeds:
+                self.undo_stack.push(_GiveBox(self._apply_seeds, playback.seeds, seeds))
+        elif box != self.state.box_px:
             self.undo_stack.push(_GiveBox(self._apply_box, self.state.box_px, box))
 
     def set_mirror(self, mirror: bool) -> None:
@@ -268,6 +277,10 @@ class Session(QObject):
 
     def _apply_box(self, box: Box | None) -> None:
         self.state.set_box(box)
+        self.ask_for_pose()
+
+    def _apply_seeds(self, seeds: Seeds) -> None:
+        self.playback.seed(seeds)
         self.ask_for_pose()
 
     def _pose_arrived(self, result: InferenceResult) -> None:
