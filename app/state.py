@@ -117,7 +117,8 @@ class AppState(QObject):
 
     picture_changed = Signal()
     frame_changed = Signal()
-    """Another frame of the same clip is on screen: what the user zoomed and turned stays. The pose follows."""
+    """Another frame of the same clip, or what its file holds now, is on screen: what the user zoomed and turned stays.
+    The pose follows."""
     clip_changed = Signal()
     pose_changed = Signal()
     box_changed = Signal()
@@ -171,7 +172,7 @@ class AppState(QObject):
             self.clip_changed.emit()
 
     def set_frame(self, picture: Picture, pose: Pose | None) -> None:
-        """Show another frame of the open clip; the person's box stays."""
+        """Show another frame of the open clip, or what its file holds now; the person's box stays."""
         self.picture = picture
         self.pose = pose
         self.latency_ms = None
