@@ -81,6 +81,7 @@ class Commands:
             "view_front": lambda _: space.preset("front"),
             "view_side": lambda _: space.preset("side"),
             "view_top": lambda _: space.preset("top"),
+            "turn": lambda on: state.set_display(turning=on),
             "theme_system": lambda _: self.choose_theme(ThemeChoice.SYSTEM),
             "theme_dark": lambda _: self.choose_theme(ThemeChoice.DARK),
             "theme_light": lambda _: self.choose_theme(ThemeChoice.LIGHT),

@@ -31,7 +31,7 @@ PDF: Final = "PDF page (*.pdf)"
 HTML: Final = "HTML page (*.html)"
 OF_A_POSE: Final = (
     "export_figure", "export_report", "export_json", "export_csv", "export_npz", "export_bvh", "copy_figure",
-    "copy_table",
+    "copy_table", "export_space_film",
 )  # fmt: skip
 """Actions that need a picture to be open."""
 
@@ -52,7 +52,7 @@ class Exports:
         self._space = space
         self._bones = bones
         self._comparing = comparing
-        self.clips = ClipExports(state, playback, notifier, self._ask_where, window)
+        self.clips = ClipExports(state, playback, space, notifier, self._ask_where, window)
         self.clips.written.connect(self._told)
         self.drawing = DrawingService(window)
         self.drawing.written.connect(self._written)
@@ -73,6 +73,7 @@ class Exports:
             "export_npz": lambda _: self.export_data("export_npz", exporter.save_npz),
             "export_bvh": lambda _: self.export_data("export_bvh", exporter.save_bvh),
             "export_film": lambda _: self.clips.export("export_film"),
+            "export_space_film": lambda _: self.export_space_film(),
             "copy_figure": lambda _: self.copy_figure(),
             "copy_table": lambda _: self.copy_table(),
         }
@@ -117,6 +118,15 @@ class Exports:
             self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path))
         elif path is not None:
             self._save(path, lambda: exporter.save_image(image, path))
+
+    def export_space_film(self) -> None:
+        """Save the 3D view as a video: the body turning around, or a video's motion."""
+        if self._space.scene is None:
+            self._notifier.warn("there is no 3D view on this machine", "export the video with skeletons instead")
+        elif self._state.clip is not None:
+            self.clips.export("export_space_film")
+        elif shown := self._shown():
+            self.clips.export_turn(shown[1])
 
     def export_window(self) -> None:
         """Save everything that is on screen."""

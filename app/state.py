@@ -92,6 +92,7 @@ class Display:
         ghost: whether the truth of a sample is shown.
         bone: the chosen bone, drawn bolder; None for none.
         labels: whether joints carry their names in 3D.
+        turning: whether the 3D view turns by itself.
         box: whether the person's box is shown.
         skeleton: whether the 2D skeleton is shown.
         why: whether the card about the chosen joint is shown.
@@ -106,6 +107,7 @@ class Display:
     drawing: bool = False
     ghost: bool = True
     labels: bool = False
+    turning: bool = False
     box: bool = True
     skeleton: bool = True
     strips: bool = True

@@ -187,6 +187,7 @@ class MainWindow(QMainWindow):
             "skeleton": display.skeleton,
             "box": display.box,
             "labels": display.labels,
+            "turn": display.turning,
             "strips": display.strips,
             "why": display.why,
             "mirror": self.state.mirror,

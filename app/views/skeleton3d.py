@@ -13,9 +13,11 @@ from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWi
 
 from app.colours import bone_colours, joint_colours
 from app.notifications import Notifier
-from app.state import AppState, HeatmapMode
+from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.panel import EmptyState, Panel
+from app.views.space_film import SpaceFilm
+from app.views.turning import AutoTurn
 from core import skeleton
 from core.pose import Pose
 
@@ -82,7 +84,9 @@ class Skeleton3DPanel(Panel):
             QTimer.singleShot(0, self, lambda: notifier.warn(text, "install OpenGL drivers (Debian: libgl1 libegl1)"))
             return
         self._leads = leads
-        if leads:
+        self._turn = AutoTurn(self.scene, self) if leads else None
+        if self._turn is not None:
+            self._turn.taken.connect(lambda: state.set_display(turning=False))
             self._add_presets()
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
@@ -159,7 +163,7 @@ class Skeleton3DPanel(Panel):
         """Return what the view shows, for export."""
         if self.scene is None:
             return None
-        pixels = np.ascontiguousarray(self.scene.canvas.render(alpha=False))
+        pixels = self.scene.picture()
         height, width = pixels.shape[:2]
         return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
@@ -172,6 +176,18 @@ class Skeleton3DPanel(Panel):
 
             colours = bone_colours(display.colours, pose.geometry)
             drawing3d.draw(painter, area, self._themes.theme, points, colours, joint_colours(display.colours))
+
+    def film(self) -> SpaceFilm:
+        """Return what draws the frames of a film of the view as it stands now.
+
+        Raises:
+            RuntimeError: the machine has no 3D view.
+        """
+        if self.scene is None:
+            raise RuntimeError("there is no 3D view to film")
+        pose = self.shown_pose()
+        ghost = None if pose is None else self._ghost(pose)
+        return SpaceFilm(self.scene, self._state.display, pose, ghost, self.refresh)
 
     def _forget_view(self) -> None:
         self._fitted = False
@@ -186,21 +202,15 @@ class Skeleton3DPanel(Panel):
         scene = self.scene
         if scene is None:
             return
-        pose, picture, display = self.shown_pose(), self._state.picture, self._state.display
+        pose, display = self.shown_pose(), self._state.display
+        if self._leads and self._turn is not None:
+            self._turn.set_on(display.turning and pose is not None)
         if pose is None:
             scene.clear()
             self.note.setText("")
             return
-        truth = picture.truth if picture is not None and display.ghost else None
-        other = self.ghost_pose()
-        if other is not None:
-            # Not scaled: what the two bodies differ in size belongs to the comparison.
-            ghost = other.joints_mm - other.joints_mm[skeleton.ROOT]
-        else:
-            ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
-        chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
-        colours = bone_colours(display.colours, pose.geometry)
-        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.bone, display.labels)
+        ghost = self._ghost(pose)
+        scene.show_pose(pose, display, ghost)
         if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
@@ -210,6 +220,16 @@ class Skeleton3DPanel(Panel):
             self.note.setToolTip("")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            name, how = ("the truth", " after scaling the truth to the same size") if other is None else ("B", "")
+            to_truth = ("the truth", " after scaling the truth to the same size")
+            name, how = to_truth if self.ghost_pose() is None else ("B", "")
             self.note.setText(f"{refined}{error_mm:.0f} mm from {name}")
             self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")
+
+    def _ghost(self, pose: Pose) -> NDArray[np.float64] | None:
+        """Return (16, 3) mm of what stands pale beside a pose: another model's, or the truth."""
+        other, picture = self.ghost_pose(), self._state.picture
+        if other is not None:
+            # Not scaled: what the two bodies differ in size belongs to the comparison.
+            return other.joints_mm - other.joints_mm[skeleton.ROOT]
+        truth = picture.truth if picture is not None and self._state.display.ghost else None
+        return None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
