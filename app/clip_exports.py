@@ -1,5 +1,5 @@
-"""The Export menu for what has many frames: a clip as a film with its skeletons, for programs or as one motion, and films
-of the 3D view.
+"""The Export menu for what has many frames: a clip as a film with its skeletons, for programs or as one motion, and
+films of the 3D view.
 """
 
 from __future__ import annotations
