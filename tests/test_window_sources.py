@@ -201,15 +201,16 @@ def test_a_picture_that_is_being_written_while_it_is_opened_is_waited_for(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app_fakes.read_fake", read_with_core)
+    # However slow the machine is.
+    monkeypatch.setattr("app.services.pictures._FRESH_S", 30.0)
     window = open_window()
     target = tmp_path / "new.png"
     data = write_picture(tmp_path / "other.png", 90, 90).read_bytes()
     with target.open("wb") as file:
         file.write(data[: len(data) // 2])
         file.flush()
-        window.session.open([target])
         with qtbot.waitSignal(window.session.pictures.listed):
-            pass
+            window.session.open([target])
         file.write(data[len(data) // 2 :])
     qtbot.waitUntil(lambda: window.picture.title.text() == "new.png")
     assert window.toasts.texts == []

@@ -28,12 +28,20 @@ def scene_of(window: MainWindow) -> Scene3D:
     return window.space.scene
 
 
+def orange(frame: np.ndarray) -> float:
+    """Return the mean column of what is orange in a BGR picture: the body's right side."""
+    blue, _, red = (frame.astype(int)[..., channel] for channel in range(3))
+    return float(np.nonzero(red - blue > 90)[1].mean())
+
+
 @pytest.fixture
 def open_gl(open_window: Opener) -> Opener:
     open_window.gl = True
     return open_window
 
 
+# vispy asks an event for its place in a way that Qt is going to take away.
+@pytest.mark.filterwarnings("ignore:.*QMouseEvent.pos:DeprecationWarning")
 def test_the_view_turns_by_itself_until_it_is_dragged(open_gl: Opener, qtbot: QtBot, photo: Path) -> None:
     window = open_gl(photo)
     scene, action = scene_of(window), window.actions_by_key["turn"]
@@ -72,21 +80,19 @@ def test_a_body_goes_out_as_a_video_of_one_turn_and_the_view_stays(
     open_gl: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.clip_exports.TURN_FRAMES", 12)
-    monkeypatch.setattr("app.views.space_film._SHORTER_SIDE_PX", 160)
     window = open_gl(photo)
     scene = scene_of(window)
     window.space.preset("camera")
     camera, shown = scene.camera.get_state(), scene.picture()
     frames = frames_of(saved(window, "export_space_film", tmp_path / "a.mp4", qtbot, monkeypatch))
     qtbot.waitUntil(lambda: not window.exports.clips.busy)
-    assert len(frames) == 12 and min(frames[0].shape[:2]) == 160
+    # The codec takes even sizes only.
+    assert len(frames) == 12 and frames[0].shape[:2] == tuple(size + size % 2 for size in shown.shape[:2])
     apart = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames]
     assert all(value > 1.0 for value in apart[1:])
-    # Half around, the body shows its back: the sides change places, and with them the colours.
-    reds, blues = (frames[0].astype(int)[..., channel] for channel in (2, 0))
-    right = np.nonzero(reds - blues > 60)[1].mean()
-    reds, blues = (frames[6].astype(int)[..., channel] for channel in (2, 0))
-    assert right < frames[0].shape[1] / 2 < np.nonzero(reds - blues > 60)[1].mean()
+    # Half around, the body shows its back: its right, orange, is on the other side of the view.
+    middle = frames[0].shape[1] / 2
+    assert orange(frames[0]) < middle < orange(frames[6])
     assert scene.camera.get_state() == camera
     np.testing.assert_array_equal(scene.picture(), shown)
 
@@ -94,7 +100,6 @@ def test_a_body_goes_out_as_a_video_of_one_turn_and_the_view_stays(
 def test_a_video_goes_out_as_its_motion_seen_from_the_present_camera(
     open_gl: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.views.space_film._SHORTER_SIDE_PX", 160)
     backend = FakeBackend()
 
     def higher(name: str, size: tuple[int, int], box: Box | None) -> Pose:
@@ -109,13 +114,18 @@ def test_a_video_goes_out_as_its_motion_seen_from_the_present_camera(
     window = open_gl(clip, backend)
     scene = scene_of(window)
     qtbot.waitUntil(lambda: is_computed(window))
-    window.space.preset("side")
+    window.space.preset("camera")
     camera = scene.camera.get_state()
     frames = frames_of(saved(window, "export_space_film", tmp_path / "a.mp4", qtbot, monkeypatch))
     qtbot.waitUntil(lambda: not window.exports.clips.busy)
     assert len(frames) == 8
-    apart = [np.abs(frame.astype(int) - frames[0]).mean() for frame in frames]
-    assert apart == sorted(apart) and apart[1] > 0
+    for number in (1, 4, 7):
+        window.session.playback.seek(number)
+        qtbot.waitUntil(lambda number=number: window.state.picture.frame == number)  # type: ignore[union-attr]
+        shown = scene.picture()
+        height, width = shown.shape[:2]
+        apart = [np.abs(frame[:height, :width, ::-1].astype(int) - shown).mean() for frame in frames]
+        assert int(np.argmin(apart)) == number and apart[number] < 4.0
     assert scene.camera.get_state() == camera
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QImage
 from vispy import scene
 from vispy.color import Color
 
@@ -158,9 +159,14 @@ class Scene3D:
         # vispy's scale factor spans the shorter side of the view.
         self.camera.scale_factor = max(float(high[2] - low[2]), float(np.hypot(*(high - low)[:2]))) * 1.18 + 100.0
 
-    def picture(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-        """Return (h, w, 3) RGB of what the view shows, in its own (width, height) or in another."""
-        return np.ascontiguousarray(self.canvas.render(size=size, alpha=False))
+    def picture(self) -> NDArray[np.uint8]:
+        """Return (h, w, 3) RGB of what the view shows, in the screen's own pixels."""
+        # Unlike vispy's own way out, this smooths edges as the screen does.
+        image = self.canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+        if image.isNull():
+            return np.ascontiguousarray(self.canvas.render(alpha=False))
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
     def on_screen(self) -> NDArray[np.float64] | None:
         """Return (16, 4) of the skeleton as the view shows it: x, y and the joint's radius in pixels, and its depth."""

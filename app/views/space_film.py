@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from core.pose import Pose
 
 if TYPE_CHECKING:
     from app.views.scene3d import Scene3D
-
-_SHORTER_SIDE_PX: Final = 720
 
 
 class SpaceFilm:
@@ -38,10 +36,6 @@ class SpaceFilm:
         self._ghost_mm = ghost_mm
         self._restore = restore
         self._camera = scene.camera.get_state()
-        width, height = scene.canvas.size
-        scale = _SHORTER_SIDE_PX / max(min(width, height), 1)
-        # Codecs take even sizes only.
-        self._size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))
 
     def frame(self, pose: Pose, turned_degrees: float = 0.0) -> NDArray[np.uint8]:
         """Return (h, w, 3) RGB of a pose, the camera turned around it; the view itself is left as it was."""
@@ -51,7 +45,7 @@ class SpaceFilm:
             scene.show_pose(pose, self._display, self._ghost_mm if pose is self._pose else None)
             scene.camera.set_state(self._camera)
             scene.camera.azimuth += turned_degrees
-            return scene.picture(self._size)
+            return scene.picture()
         finally:
             scene.camera.set_state(camera)
             self._restore()
