@@ -59,6 +59,12 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                "box", checkable=True, short="Box",
                separated=True),
     ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone"),
+    ActionSpec("box_left", "Edit", "Move the box left", ("Ctrl+Left",), "The person's box, without the mouse"),
+    ActionSpec("box_right", "Edit", "Move the box right", ("Ctrl+Right",), "The person's box, without the mouse"),
+    ActionSpec("box_up", "Edit", "Move the box up", ("Ctrl+Up",), "The person's box, without the mouse"),
+    ActionSpec("box_down", "Edit", "Move the box down", ("Ctrl+Down",), "The person's box, without the mouse"),
+    ActionSpec("box_larger", "Edit", "Larger box", ("Ctrl+Shift+Up",), "About its middle"),
+    ActionSpec("box_smaller", "Edit", "Smaller box", ("Ctrl+Shift+Down",), "About its middle"),
     ActionSpec("find_person", "Edit", "Find the person again", ("F",),
                "Forget the drawn box and search the picture. In a video whoever is found is followed from there on"),
     ActionSpec("heat_off", "View", "No heatmap", ("0",), "Show the picture without heatmaps"),
@@ -89,6 +95,12 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("view_front", "View", "3D from the front", ("2",), "From the front of the body"),
     ActionSpec("view_side", "View", "3D from the side", ("3",), "From the body's left side"),
     ActionSpec("view_top", "View", "3D from above", ("4",), "From above: depth errors show here first"),
+    ActionSpec("turn_left", "View", "3D: turn left", ("Shift+Left",), "Go around the body to the left"),
+    ActionSpec("turn_right", "View", "3D: turn right", ("Shift+Right",), "Go around the body to the right"),
+    ActionSpec("turn_up", "View", "3D: turn up", ("Shift+Up",), "Look at the body from higher up"),
+    ActionSpec("turn_down", "View", "3D: turn down", ("Shift+Down",), "Look at the body from further down"),
+    ActionSpec("nearer", "View", "3D: nearer", ("+", "="), "Make the body larger in the 3D view"),
+    ActionSpec("farther", "View", "3D: farther", ("-",), "Make the body smaller in the 3D view"),
     ActionSpec("turn", "View", "Turn the 3D view by itself", ("O",), "Until you drag it or press the key again",
                checkable=True),
     ActionSpec("theme_system", "View", "Theme: as the system", (), "Follow the system's light or dark", separated=True),
@@ -124,7 +136,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("export_figure", "Export", "Figure…", ("Ctrl+G",),
                "Save a figure for print: picture, 3D from two sides and bone table, as PNG or SVG", separated=True),
     ActionSpec("export_report", "Export", "Report…", ("Ctrl+Shift+R",),
-               "Save one page with pictures, tables and the checkpoint's terms, as HTML or PDF"),
+               "Save one page with pictures, tables and terms as HTML; or picture, 3D and table as PDF, PNG or SVG"),
     ActionSpec("export_comparison", "Export", "Comparison…", ("Ctrl+Alt+C",),
                "Save both models' poses side by side with their differences: one HTML page, or a figure"),
     ActionSpec("export_json", "Export", "Pose as JSON…", ("Ctrl+J",),
@@ -220,13 +232,12 @@ def help_text() -> str:
     """Return the Help page as rich text."""
     rows: list[str] = []
     for menu in MENUS:
-        specs = [spec for spec in ACTIONS if spec.menu == menu and spec.shortcuts]
-        if not specs:
-            continue
+        specs = [spec for spec in ACTIONS if spec.menu == menu]
         rows.append(f"<tr><td colspan='3'><br><b>{menu}</b></td></tr>")
         for spec in specs:
             keys = " or ".join(spec.shortcuts)
-            rows.append(f"<tr><td><code>{keys}</code>&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
+            shown = f"<code>{keys}</code>" if keys else "<i>in the menu</i>"
+            rows.append(f"<tr><td>{shown}&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
                         f"<td>{spec.tip}</td></tr>")  # fmt: skip
     rows.append("<tr><td colspan='3'><br><b>Mouse</b></td></tr>")
     rows += [f"<tr><td>{what}&nbsp;&nbsp;</td><td colspan='2'>{does}</td></tr>" for what, does in MOUSE]

@@ -66,7 +66,7 @@ class Exports:
             "export_3d": lambda _: self.export_3d(),
             "export_window": lambda _: self.export_window(),
             "export_figure": lambda _: self.export_drawn("figure", (PNG, SVG)),
-            "export_report": lambda _: self.export_drawn("report", (HTML, PDF)),
+            "export_report": lambda _: self.export_drawn("report", (HTML, PDF, PNG, SVG)),
             "export_comparison": lambda _: self.export_comparison(),
             "export_json": lambda _: self.export_data("export_json", exporter.save_json),
             "export_csv": lambda _: self.export_data("export_csv", exporter.save_csv),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoStack
 
 from app.clip import Clip, Seeds, with_seed
 from app.notifications import Notifier
@@ -23,29 +22,16 @@ from app.services.watch import FileWatch
 from app.services.worker import WorkerState
 from app.sources import Box, is_checkpoint, is_video
 from app.state import AppState, ModelEntry, Picture
+from app.undo import GiveBox
 from core.errors import UserError
 from core.locate import NOBODY_CONFIDENCE
 
 PASTED = Path("clipboard")
 """What stands for the path of a picture that has no file."""
+NUDGE: Final = 0.04
+"""Parts of its side that a key moves the box by."""
 MOST_WATCHED: Final = 200
 """Of more files that were opened together, only the one on screen is watched for being written anew."""
-
-
-class _GiveBox(QUndoCommand):
-    """Another box for the person, or in a video other seeds; undone, what was before comes back."""
-
-    def __init__(self, apply: Callable[[Any], None], before: Box | Seeds | None, after: Box | Seeds | None) -> None:
-        super().__init__("box")
-        self._apply, self._before, self._after = apply, before, after
-
-    def redo(self) -> None:
-        """Take the new box."""
-        self._apply(self._after)
-
-    def undo(self) -> None:
-        """Take the old box."""
-        self._apply(self._before)
 
 
 class Session(QObject):
@@ -280,7 +266,19 @@ class Session(QObject):
         request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror, self.state.refine)
         self.inference.infer(request)
 
-    def give_box(self, box: Box | None) -> None:
+    def nudge_box(self, across: int = 0, down: int = 0, larger: int = 0) -> None:
+        """Move the person's box, or make it larger or smaller about its middle, by so many steps."""
+        state = self.state
+        box = state.box_px or (None if state.pose is None else state.pose.box_px)
+        if box is None:
+            self.notifier.info("there is no box to move yet", "open a picture of a person first")
+            return
+        x, y, width, height = box
+        step_px, more = NUDGE * max(width, height), 1.0 + NUDGE * larger
+        x, y = x + across * step_px - (more - 1.0) * width / 2, y + down * step_px - (more - 1.0) * height / 2
+        self.give_box((x, y, width * more, height * more), nudge=True)
+
+    def give_box(self, box: Box | None, nudge: bool = False) -> None:
         """Take another box for the person (None: find the person), with undo; in a video, from this frame on."""
         picture, playback = self.state.picture, self.playback
         if picture is None:
@@ -289,9 +287,9 @@ class Session(QObject):
             playback.pause()
             seeds = with_seed(playback.seeds, picture.frame, box)
             if seeds != playback.seeds:
-                self.undo_stack.push(_GiveBox(self._apply_seeds, playback.seeds, seeds))
+                self.undo_stack.push(GiveBox(self._apply_seeds, playback.seeds, seeds, nudge))
         elif box != self.state.box_px:
-            self.undo_stack.push(_GiveBox(self._apply_box, self.state.box_px, box))
+            self.undo_stack.push(GiveBox(self._apply_box, self.state.box_px, box, nudge))
 
     def set_mirror(self, mirror: bool) -> None:
         """Switch mirror averaging and look again."""

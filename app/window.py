@@ -59,6 +59,7 @@ class MainWindow(QMainWindow):
         self.stopped_in_time = True
         self._restore_options()
         self._lay_out()
+        self._restore_camera()
         self._make_chrome()
         self.setStatusBar(StatusBar(self.state))
         self.statusBar().addPermanentWidget(self.exports.clips.bar)
@@ -233,6 +234,11 @@ class MainWindow(QMainWindow):
             labels=self.settings.flag("labels", False),
         )
 
+    def _restore_camera(self) -> None:
+        azimuth, elevation = self.space.looks_from or (0.0, 0.0)
+        azimuth = self.settings.number("camera/azimuth", azimuth, -360.0, 360.0)
+        self.space.look(azimuth, self.settings.number("camera/elevation", elevation, -90.0, 90.0))
+
     def _save_options(self) -> None:
         settings, display = self.settings, self.state.display
         settings.save_window(self)
@@ -241,6 +247,8 @@ class MainWindow(QMainWindow):
         settings.set("opacity", display.opacity)
         settings.set("colours", display.colours)
         settings.set("labels", display.labels)
+        for name, degrees in zip(("azimuth", "elevation"), self.space.looks_from or (), strict=False):
+            settings.set(f"camera/{name}", round(degrees % 360.0 if name == "azimuth" else degrees, 1))
         if self.state.model is not None:
             settings.set("model", self.state.model.source)
         if self.comparing.model is not None:

@@ -64,7 +64,8 @@ class BoneModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return COLUMNS[section][1]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(section)
+            # A title that is too long for its column goes on in a second line.
+            return int(self._alignment(section)) | int(Qt.TextFlag.TextWordWrap)
         return None
 
     def data(self, index: _Index, role: int = 0) -> Any:
@@ -181,6 +182,9 @@ class BonesPanel(Panel):
         table.verticalHeader().setDefaultSectionSize(20)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for column in (0, len(COLUMNS) - 1):
+            # Words that are cut say nothing; the numbers between them have room in any column.
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
         return table
 

@@ -28,6 +28,7 @@ PRESETS = (
     ("top", "Top", "From above: depth errors show here first"),
 )
 _NARROWEST = 200
+_STEP_DEGREES = 10.0
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
 
@@ -148,6 +149,28 @@ class Skeleton3DPanel(Panel):
         views = {"camera": (0.0, 0.0), "front": (facing, 4.0), "side": (facing + 90.0, 4.0), "top": (0.0, 90.0)}
         self.scene.look(*views[key])
         self.scene.fit()
+
+    def turn(self, right: int, up: int) -> None:
+        """Go around the body, and higher or lower, by so many steps."""
+        if self.scene is not None:
+            camera = self.scene.camera
+            camera.azimuth += right * _STEP_DEGREES
+            camera.elevation = min(max(camera.elevation + up * _STEP_DEGREES, -90.0), 90.0)
+
+    def zoom(self, factor: float) -> None:
+        """Make the body larger or smaller in the view."""
+        if self.scene is not None:
+            self.scene.camera.scale_factor /= factor
+
+    @property
+    def looks_from(self) -> tuple[float, float] | None:
+        """Azimuth and elevation of the camera, degrees; None without a 3D view."""
+        return None if self.scene is None else (self.scene.camera.azimuth, self.scene.camera.elevation)
+
+    def look(self, azimuth: float, elevation: float) -> None:
+        """Turn the camera."""
+        if self.scene is not None:
+            self.scene.look(azimuth, elevation)
 
     def fit(self) -> None:
         """Put the whole body in view without turning."""
