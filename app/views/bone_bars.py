@@ -97,7 +97,11 @@ class BoneBars(pg.PlotWidget):
         super().resizeEvent(event)
         if hasattr(self, "_bars"):
             self.getPlotItem().setLabel("left", _AXIS if self.height() >= _ROOM_FOR_AXIS else "%")
-            names = {} if self.width() >= _ROOM_FOR_NAMES else _SHORT
+            narrow = self.width() < _ROOM_FOR_NAMES
+            names = _SHORT if narrow else {}
+            # The two neighbours step apart.
+            self._labels["hips"].setAnchor((0.75 if narrow else 0.5, 0.0))
+            self._labels["shoulders"].setAnchor((0.35 if narrow else 0.5, 0.0))
             self.getPlotItem().getAxis("bottom").setTicks([[(x, names.get(name, name)) for x, name in self._ticks]])
 
     def heights(self) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTableView
 
 from app.colours import VERDICT_COLOURS
@@ -28,6 +28,10 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("R − L, %", "Right minus left over their mean. Real arms and legs differ by a few percent."),
     ("Verdict", "Plausible, doubtful or implausible, by the larger of deviation and left-right difference"),
 )  # fmt: skip
+_NARROWEST: Final = 480
+_ROOM_FOR_TITLES: Final = 540
+_AROUND_TITLES: Final = 14
+"""Pixels of the table: its width at least, the width from which on its titles fit in one line, what is around them."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -176,7 +180,7 @@ class BonesPanel(Panel):
         table.setAlternatingRowColors(True)
         table.setShowGrid(False)
         table.setIconSize(QSize(12, 12))
-        table.setMinimumWidth(380)
+        table.setMinimumWidth(_NARROWEST)
         table.setAccessibleName("Bones")
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(20)
@@ -187,6 +191,13 @@ class BonesPanel(Panel):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
         return table
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Give titles that are too long for their columns a second line."""
+        super().resizeEvent(event)
+        header = self.table.horizontalHeader()
+        lines = 1 if self.table.width() >= _ROOM_FOR_TITLES else 2
+        header.setFixedHeight(lines * header.fontMetrics().lineSpacing() + _AROUND_TITLES)
 
     def let_go(self) -> None:
         """Choose no bone."""
