@@ -60,6 +60,8 @@ class MainWindow(QMainWindow):
         self._restore_options()
         self._lay_out()
         self._restore_camera()
+        if self.space.turning is not None:
+            self.space.turning.busy = lambda: self.session.playback.running or bool(self.state.activity)
         self._make_chrome()
         self.setStatusBar(StatusBar(self.state))
         self.statusBar().addPermanentWidget(self.exports.clips.bar)

@@ -69,6 +69,7 @@ class Skeleton3DPanel(Panel):
         self._state = state
         self._themes = themes
         self.scene = None
+        self.turning: AutoTurn | None = None
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
@@ -85,9 +86,9 @@ class Skeleton3DPanel(Panel):
             QTimer.singleShot(0, self, lambda: notifier.warn(text, "install OpenGL drivers (Debian: libgl1 libegl1)"))
             return
         self._leads = leads
-        self._turn = AutoTurn(self.scene, self) if leads else None
-        if self._turn is not None:
-            self._turn.taken.connect(lambda: state.set_display(turning=False))
+        if leads:
+            self.turning = AutoTurn(self.scene, self)
+            self.turning.taken.connect(lambda: state.set_display(turning=False))
             self._add_presets()
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
@@ -226,8 +227,8 @@ class Skeleton3DPanel(Panel):
         if scene is None:
             return
         pose, display = self.shown_pose(), self._state.display
-        if self._leads and self._turn is not None:
-            self._turn.set_on(display.turning and pose is not None)
+        if self.turning is not None:
+            self.turning.set_on(display.turning and pose is not None)
         if pose is None:
             scene.clear()
             self.note.setText("")

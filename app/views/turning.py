@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 
 DEGREES_PER_S: Final = 24.0
 _FRAME_S: Final = 1 / 30
-_REST: Final = 3.0
-"""After a drawing the view rests this many times as long as the drawing took, so that a machine that draws without a
-graphics card keeps three quarters of a core for the network."""
+_REST: Final = 2.0
+_REST_WHILE_BUSY: Final = 12.0
+"""After a drawing the view rests this many times as long as the drawing took: without a graphics card it is the processor
+that draws, and while the network is at work it has better things to do."""
 _LONGEST_S: Final = 0.25
 """After a pause, hidden say, the view goes on from where it stood instead of leaping."""
+_LONGEST_REST_S: Final = 2.0
 
 
 class AutoTurn(QObject):
@@ -27,6 +30,8 @@ class AutoTurn(QObject):
 
     def __init__(self, scene: Scene3D, parent: QObject) -> None:
         super().__init__(parent)
+        self.busy: Callable[[], bool] = lambda: False
+        """Whether the network is at work."""
         self._scene = scene
         self._on = False
         self._asked_s = self._last_s = 0.0
@@ -62,5 +67,6 @@ class AutoTurn(QObject):
 
     def _drawn(self) -> None:
         if self._on and not self._timer.isActive():
-            spent_s = min(time.monotonic() - self._asked_s, _LONGEST_S)
-            self._timer.start(round(1000 * max(_FRAME_S - spent_s, _REST * spent_s)))
+            spent_s = time.monotonic() - self._asked_s
+            rest_s = min((_REST_WHILE_BUSY if self.busy() else _REST) * spent_s, _LONGEST_REST_S)
+            self._timer.start(round(1000 * max(_FRAME_S - spent_s, rest_s)))
