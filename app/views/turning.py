@@ -15,8 +15,8 @@ DEGREES_PER_S: Final = 24.0
 _FRAME_S: Final = 1 / 30
 _REST: Final = 2.0
 _REST_WHILE_BUSY: Final = 12.0
-"""After a drawing the view rests this many times as long as the drawing took: without a graphics card the processor draws,
-and while the network is at work it has better things to do."""
+"""After a drawing the view rests this many times as long as the drawing took: without a graphics card the processor
+draws, and while the network is at work it has better things to do."""
 _LONGEST_S: Final = 0.25
 """After a pause, hidden say, the view goes on from where it stood instead of leaping."""
 _LONGEST_REST_S: Final = 2.0
