@@ -74,6 +74,7 @@ def write(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Ma
         "units": UNITS,
         "axes": AXES,
         "refined": all(item["refined"] for item in entries),
+        "decoded_by": entries[0]["decoded_by"],
         "frame_time_s": seconds,
         "time_s": [item["time_s"] for item in entries],
     }

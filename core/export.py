@@ -196,11 +196,12 @@ def write_json(
 
 CSV_HEADER: Final = (
     "input", "frame", "time_s", "joint", "x_px", "y_px", "confidence_0_to_1", "x_mm", "y_mm", "z_mm", "refined",
+    "decoded_by",
 )  # fmt: skip
 
 
 def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Mapping[str, Any]) -> Path:
-    """Write one row per joint, units in the header; ``refined`` is true or false, as in JSON.
+    """Write one row per joint, units in the header; ``refined`` and ``decoded_by`` as in JSON.
 
     What has no column, axes and checkpoint, stands beside it (``note_of``).
 
@@ -215,7 +216,7 @@ def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         columns = zip(skeleton.JOINT_NAMES, item["joints_px"], item["confidence"], item["joints_mm"], strict=True)
         for name, (x_px, y_px), confidence, xyz_mm in columns:
             row = [item["input"], item["frame"], time_s, name, x_px, y_px, confidence, *xyz_mm]
-            writer.writerow([*row, json.dumps(item["refined"])])
+            writer.writerow([*row, json.dumps(item["refined"]), item["decoded_by"]])
     written = write_atomically(path, text.getvalue().encode("utf-8"))
     units = {name: UNITS[name] for name in ("joints_px", "confidence", "joints_mm", "time_s")}
     write_note(written, {"schema": CSV_SCHEMA, "checkpoint": identity(checkpoint), "units": units, "axes": AXES})
@@ -243,8 +244,8 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
     Arrays: ``joints_px`` (N, 16, 2), ``confidence`` (N, 16), ``joints_mm`` (N, 16, 3), ``box_px`` (N, 4),
     ``picture_size_px`` (N, 2), ``bone_length_mm`` (N, 14), ``deviation_percent`` (N, 14), ``left_right_percent``
     (N, 14) with NaN for bones in the middle, ``geometry_loss`` (N,), ``input`` (N,), ``frame`` (N,), ``time_s`` (N,)
-    with NaN for pictures, ``refined`` (N,) whether ``joints_mm`` was bent by ``core.refine``, ``joint_names``,
-    ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``, ``checkpoint_sha256``.
+    with NaN for pictures, ``refined`` (N,) whether ``joints_mm`` was bent by ``core.refine``, ``decoded_by``
+    (N,), ``joint_names``, ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``, ``checkpoint_sha256``.
 
     Raises:
         UserError: it cannot be written.
@@ -276,6 +277,7 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         frame=np.array([item["frame"] for item in entries], dtype=np.int64),
         time_s=np.array(times, dtype=np.float64),
         refined=np.array([item["refined"] for item in entries], dtype=np.bool_),
+        decoded_by=np.array([item["decoded_by"] for item in entries], dtype=np.str_),
         joint_names=np.array(skeleton.JOINT_NAMES),
         bone_names=np.array(skeleton.BONE_NAMES),
         units=np.array(json.dumps(UNITS)),

@@ -122,7 +122,7 @@ def document(
         checkpoints: of A and B, from ``checkpoint.summary``.
         failed: from ``export.failure``.
     """
-    a, b = (export.identity(told) for told in checkpoints)
+    a, b = ({key: told[key] for key in ("name", "preset", "geometry_loss", "sha256")} for told in checkpoints)
     return {
         "schema": SCHEMA,
         "checkpoints": {"a": a, "b": b},

@@ -28,6 +28,7 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("R − L, %", "Right minus left over their mean. Real arms and legs differ by a few percent."),
     ("Verdict", "Plausible, doubtful or implausible, by the larger of deviation and left-right difference"),
 )  # fmt: skip
+_VERDICT: Final = 5
 _NARROWEST: Final = 480
 _ROOM_FOR_TITLES: Final = 540
 _AROUND_TITLES: Final = 14
@@ -186,7 +187,7 @@ class BonesPanel(Panel):
         table.verticalHeader().setDefaultSectionSize(20)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for column in (0, len(COLUMNS) - 1):
+        for column in (0, _VERDICT):
             # Words that are cut say nothing; the numbers between them have room in any column.
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
