@@ -181,7 +181,8 @@ def test_frames_without_a_pose_are_left_out_and_told(
         return make_pose(size, box, name=name)
 
     backend.answer = failing
-    window = open_window(clip, backend)
+    window = open_window(None, backend)
+    window.session.open([clip])
     qtbot.waitUntil(lambda: any("no memory left" in text for text in window.toasts.texts))
     window.toasts.clear()
     target = saved(window, "export_json", tmp_path / "a.json", qtbot, monkeypatch)

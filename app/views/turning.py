@@ -60,6 +60,10 @@ class AutoTurn(QObject):
             self.taken.emit()
 
     def _step(self) -> None:
+        native = self._scene.canvas.native
+        if not native.isVisible() or native.window().isMinimized():
+            # The drawing that makes it seen again goes on with it.
+            return
         now_s = time.monotonic()
         step_s, self._last_s = min(now_s - self._last_s, _LONGEST_S), now_s
         self._asked_s = now_s
