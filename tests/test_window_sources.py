@@ -200,7 +200,13 @@ def test_a_half_written_picture_is_no_error_and_is_shown_once_it_is_whole(
 def test_a_picture_that_is_being_written_while_it_is_opened_is_waited_for(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app_fakes.read_fake", read_with_core)
+    tried: list[Path] = []
+
+    def read(path: Path) -> np.ndarray:
+        tried.append(path)
+        return read_with_core(path)
+
+    monkeypatch.setattr("app_fakes.read_fake", read)
     # However slow the machine is.
     monkeypatch.setattr("app.services.pictures._FRESH_S", 30.0)
     window = open_window()
@@ -209,8 +215,9 @@ def test_a_picture_that_is_being_written_while_it_is_opened_is_waited_for(
     with target.open("wb") as file:
         file.write(data[: len(data) // 2])
         file.flush()
-        with qtbot.waitSignal(window.session.pictures.listed):
-            window.session.open([target])
+        window.session.open([target])
+        qtbot.waitUntil(lambda: len(tried) > 1)
+        assert window.toasts.texts == []
         file.write(data[len(data) // 2 :])
     qtbot.waitUntil(lambda: window.picture.title.text() == "new.png")
     assert window.toasts.texts == []
