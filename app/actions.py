@@ -55,11 +55,18 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Do it again"),
     ActionSpec("paste", "Edit", "Paste", ("Ctrl+V",), "Open the picture or the files of the clipboard"),
     ActionSpec("draw_box", "Edit", "Draw box", ("B",),
-               "Drag a box around the person; the pose follows at once. In a video it holds for every frame",
+               "Drag a box around the person; the pose follows at once. In a video they are followed from there on",
                "box", checkable=True, short="Box",
                separated=True),
     ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone"),
-    ActionSpec("find_person", "Edit", "Find the person again", ("F",), "Forget the drawn box and search the picture"),
+    ActionSpec("box_left", "Edit", "Move the box left", ("Ctrl+Left",), "The person's box, without the mouse"),
+    ActionSpec("box_right", "Edit", "Move the box right", ("Ctrl+Right",), "The person's box, without the mouse"),
+    ActionSpec("box_up", "Edit", "Move the box up", ("Ctrl+Up",), "The person's box, without the mouse"),
+    ActionSpec("box_down", "Edit", "Move the box down", ("Ctrl+Down",), "The person's box, without the mouse"),
+    ActionSpec("box_larger", "Edit", "Larger box", ("Ctrl+Shift+Up",), "About its middle"),
+    ActionSpec("box_smaller", "Edit", "Smaller box", ("Ctrl+Shift+Down",), "About its middle"),
+    ActionSpec("find_person", "Edit", "Find the person again", ("F",),
+               "Forget the drawn box and search the picture. In a video whoever is found is followed from there on"),
     ActionSpec("heat_off", "View", "No heatmap", ("0",), "Show the picture without heatmaps"),
     ActionSpec("heat_all", "View", "Heatmaps of all joints", ("A",), "Show every joint's heatmap at once"),
     ActionSpec("joint_next", "View", "Heatmap of the next joint", ("N",), "From head to foot"),
@@ -88,6 +95,14 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("view_front", "View", "3D from the front", ("2",), "From the front of the body"),
     ActionSpec("view_side", "View", "3D from the side", ("3",), "From the body's left side"),
     ActionSpec("view_top", "View", "3D from above", ("4",), "From above: depth errors show here first"),
+    ActionSpec("turn_left", "View", "3D: turn left", ("Shift+Left",), "Go around the body to the left"),
+    ActionSpec("turn_right", "View", "3D: turn right", ("Shift+Right",), "Go around the body to the right"),
+    ActionSpec("turn_up", "View", "3D: turn up", ("Shift+Up",), "Look at the body from higher up"),
+    ActionSpec("turn_down", "View", "3D: turn down", ("Shift+Down",), "Look at the body from further down"),
+    ActionSpec("nearer", "View", "3D: nearer", ("+", "="), "Make the body larger in the 3D view"),
+    ActionSpec("farther", "View", "3D: farther", ("-",), "Make the body smaller in the 3D view"),
+    ActionSpec("turn", "View", "Turn the 3D view by itself", ("O",), "Until you drag it or press the key again",
+               checkable=True),
     ActionSpec("theme_system", "View", "Theme: as the system", (), "Follow the system's light or dark", separated=True),
     ActionSpec("theme_dark", "View", "Theme: dark", (), "Always dark"),
     ActionSpec("theme_light", "View", "Theme: light", (), "Always light"),
@@ -121,18 +136,22 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("export_figure", "Export", "Figure…", ("Ctrl+G",),
                "Save a figure for print: picture, 3D from two sides and bone table, as PNG or SVG", separated=True),
     ActionSpec("export_report", "Export", "Report…", ("Ctrl+Shift+R",),
-               "Save one page with pictures, tables and the checkpoint's terms, as HTML or PDF"),
+               "Save one page with pictures, tables and terms as HTML; or picture, 3D and table as PDF, PNG or SVG"),
     ActionSpec("export_comparison", "Export", "Comparison…", ("Ctrl+Alt+C",),
                "Save both models' poses side by side with their differences: one HTML page, or a figure"),
     ActionSpec("export_json", "Export", "Pose as JSON…", ("Ctrl+J",),
-               "Save joints, bones and verdicts, the same as the command predict --json writes", separated=True),
-    ActionSpec("export_csv", "Export", "Joints as CSV…", (), "Save one row per joint, units in the header"),
+               "Save joints, bones and verdicts, the same as predict --json writes; of a video, all its frames",
+               separated=True),
+    ActionSpec("export_csv", "Export", "Joints as CSV…", (),
+               "Save one row per joint, units in the header; of a video, all its frames"),
     ActionSpec("export_npz", "Export", "Arrays as NPZ…", (),
                "Save NumPy arrays with units, axes and checkpoint; of a video, all its frames"),
     ActionSpec("export_bvh", "Export", "Body as BVH…", (),
                "Save a skeleton for animation programs; of a video, its motion"),
     ActionSpec("export_film", "Export", "Video with skeletons…", ("Ctrl+Shift+V",),
                "Save the open video with the 2D skeleton drawn into every frame, as MP4"),
+    ActionSpec("export_space_film", "Export", "3D view as video…", ("Ctrl+Alt+V",),
+               "Save the body turning around once as MP4; of a video, its motion seen from where you look now"),
     ActionSpec("copy_figure", "Export", "Copy figure", ("Ctrl+Shift+G",), "Put the figure on the clipboard",
                separated=True),
     ActionSpec("copy_table", "Export", "Copy bone table", ("Ctrl+C",), "Put the bone table on the clipboard"),
@@ -213,13 +232,12 @@ def help_text() -> str:
     """Return the Help page as rich text."""
     rows: list[str] = []
     for menu in MENUS:
-        specs = [spec for spec in ACTIONS if spec.menu == menu and spec.shortcuts]
-        if not specs:
-            continue
+        specs = [spec for spec in ACTIONS if spec.menu == menu]
         rows.append(f"<tr><td colspan='3'><br><b>{menu}</b></td></tr>")
         for spec in specs:
             keys = " or ".join(spec.shortcuts)
-            rows.append(f"<tr><td><code>{keys}</code>&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
+            shown = f"<code>{keys}</code>" if keys else "<i>in the menu</i>"
+            rows.append(f"<tr><td>{shown}&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
                         f"<td>{spec.tip}</td></tr>")  # fmt: skip
     rows.append("<tr><td colspan='3'><br><b>Mouse</b></td></tr>")
     rows += [f"<tr><td>{what}&nbsp;&nbsp;</td><td colspan='2'>{does}</td></tr>" for what, does in MOUSE]

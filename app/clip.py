@@ -50,8 +50,27 @@ class Clip:
         return self.index.count
 
 
-TrackKey = tuple[str, str, bool, bool, Box | None]
-"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, refining, the box given."""
+Seeds = tuple[tuple[int, Box | None], ...]
+"""Where tracking starts anew, by frame: in a box that the user drew there, or None where they had the person searched
+for. Without any, the person is searched for in the first frame."""
+
+
+def with_seed(seeds: Seeds, frame: int, box: Box | None) -> Seeds:
+    """Return seeds with another one at a frame, in place of what was there."""
+    found = {**dict(seeds), frame: box}
+    # Searching the first frame is what happens without being asked for.
+    kept = [seed for seed in found.items() if seed != (0, None)]
+    return tuple(sorted(kept, key=lambda seed: seed[0]))
+
+
+def first_difference(some: Seeds, others: Seeds) -> int | None:
+    """Return the first frame at which two settings of seeds differ, None if they are alike."""
+    a, b = dict(some), dict(others)
+    return min((frame for frame in {*a, *b} if (frame in a, a.get(frame)) != (frame in b, b.get(frame))), default=None)
+
+
+TrackKey = tuple[str, str, bool, bool, Seeds]
+"""What a pose depends on besides its frame: checkpoint's source and hash, mirror averaging, refining, the seeds."""
 
 
 class PoseTrack:
@@ -86,6 +105,18 @@ class PoseTrack:
         while self._maps_bytes > MAPS_BYTES and len(self._maps) > 1:
             _, dropped = self._maps.popitem(last=False)
             self._maps_bytes -= dropped.nbytes
+
+    def take_over(self, other: PoseTrack, count: int) -> None:
+        """Keep what another track knows of the first so many frames, which are the same in both."""
+        self.known[:count], self._way[:count] = other.known[:count], other._way[:count]
+        self.lengths_mm[:count] = other.lengths_mm[:count]
+        for name, values in self._values.items():
+            values[:count] = other._values[name][:count]
+        if self.known.any():
+            self._example = other._example
+        for frame, maps in other._maps.items():
+            if frame < count:
+                self.put_maps(frame, maps)
 
     def has_maps(self, frame: int) -> bool:
         """Tell whether a frame's heatmaps are still there."""

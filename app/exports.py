@@ -31,7 +31,7 @@ PDF: Final = "PDF page (*.pdf)"
 HTML: Final = "HTML page (*.html)"
 OF_A_POSE: Final = (
     "export_figure", "export_report", "export_json", "export_csv", "export_npz", "export_bvh", "copy_figure",
-    "copy_table",
+    "copy_table", "export_space_film",
 )  # fmt: skip
 """Actions that need a picture to be open."""
 
@@ -52,7 +52,7 @@ class Exports:
         self._space = space
         self._bones = bones
         self._comparing = comparing
-        self.clips = ClipExports(state, playback, notifier, self._ask_where, window)
+        self.clips = ClipExports(state, playback, space, notifier, self._ask_where, window)
         self.clips.written.connect(self._told)
         self.drawing = DrawingService(window)
         self.drawing.written.connect(self._written)
@@ -66,13 +66,14 @@ class Exports:
             "export_3d": lambda _: self.export_3d(),
             "export_window": lambda _: self.export_window(),
             "export_figure": lambda _: self.export_drawn("figure", (PNG, SVG)),
-            "export_report": lambda _: self.export_drawn("report", (HTML, PDF)),
+            "export_report": lambda _: self.export_drawn("report", (HTML, PDF, PNG, SVG)),
             "export_comparison": lambda _: self.export_comparison(),
-            "export_json": lambda _: self.export_data("pose", "JSON (*.json)", exporter.save_json),
-            "export_csv": lambda _: self.export_csv(),
-            "export_npz": lambda _: self.export_frames("export_npz", exporter.save_npz),
-            "export_bvh": lambda _: self.export_frames("export_bvh", exporter.save_bvh),
+            "export_json": lambda _: self.export_data("export_json", exporter.save_json),
+            "export_csv": lambda _: self.export_data("export_csv", exporter.save_csv),
+            "export_npz": lambda _: self.export_data("export_npz", exporter.save_npz),
+            "export_bvh": lambda _: self.export_data("export_bvh", exporter.save_bvh),
             "export_film": lambda _: self.clips.export("export_film"),
+            "export_space_film": lambda _: self.export_space_film(),
             "copy_figure": lambda _: self.copy_figure(),
             "copy_table": lambda _: self.copy_table(),
         }
@@ -118,6 +119,15 @@ class Exports:
         elif path is not None:
             self._save(path, lambda: exporter.save_image(image, path))
 
+    def export_space_film(self) -> None:
+        """Save the 3D view as a video: the body turning around, or a video's motion."""
+        if self._space.scene is None:
+            self._notifier.warn("there is no 3D view on this machine", "export the video with skeletons instead")
+        elif self._state.clip is not None:
+            self.clips.export("export_space_film")
+        elif shown := self._shown():
+            self.clips.export_turn(shown[1])
+
     def export_window(self) -> None:
         """Save everything that is on screen."""
         path = self._ask_where("window", (PNG,))
@@ -145,26 +155,16 @@ class Exports:
             a, b = (self._request(picture, one, path) for one in (pose, other))
             self.drawing.draw(ComparisonRequest(a, b))
 
-    def export_data(self, what: str, kind: str, save: Callable[..., None]) -> None:
-        """Save the pose in one of the formats for programs."""
+    def export_data(self, key: str, save: Callable[..., None]) -> None:
+        """Save what the command writes, of a picture or of a whole video, in one of the formats for programs."""
+        if self._state.clip is not None:
+            self.clips.export(key)
+            return
+        what, kind = KINDS[key]
         shown = self._shown()
         path = self._ask_where(what, (kind,)) if shown else None
         if shown and path:
             self._save(path, lambda: save(*shown, self._state.models, path))
-
-    def export_frames(self, key: str, save: Callable[..., None]) -> None:
-        """Save what the command writes for a picture or a whole video in one file."""
-        if self._state.clip is not None:
-            self.clips.export(key)
-        else:
-            self.export_data(*KINDS[key], save)
-
-    def export_csv(self) -> None:
-        """Save the joints as CSV."""
-        shown = self._shown()
-        path = self._ask_where("joints", ("CSV (*.csv)",)) if shown else None
-        if shown and path:
-            self._save(path, lambda: exporter.save_csv(*shown, path))
 
     def copy_figure(self) -> None:
         """Have the figure drawn for the clipboard."""

@@ -1,9 +1,10 @@
 """Time in a clip: which frame is shown, playing, and the poses computed ahead of the user.
 
 The rule for poses: a run in the background looks at every frame from the first on, exactly as the command ``predict``
-does (``core.track``), and what it finds is kept. Where the user stands still on a frame that the run has not reached,
-that frame is searched by itself at once; this pose is shown but not kept, and the run's replaces it when it arrives.
-While the clip plays, frames that the run has not reached show no pose: searching them would only hold up the run.
+does (``core.track``), and what it finds is kept. A box drawn in a frame starts the tracking anew there; the frames
+before it stay as they are. Where the user stands still on a frame that the run has not reached, that frame is searched
+by itself at once; this pose is shown but not kept, and the run's replaces it when it arrives. While the clip plays,
+frames that the run has not reached show no pose: searching them would only hold up the run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 
-from app.clip import Clip, PoseTrack, Tracks
+from app.clip import Clip, PoseTrack, Seeds, TrackKey, Tracks, first_difference
 from app.notifications import Notifier
 from app.services.ahead import RunRequest
 from app.services.clips import ClipService, FrameRequest
@@ -46,7 +47,10 @@ class Playback(QObject):
         """The frame the user wants to see."""
         self.speed = 1.0
         self.track: PoseTrack | None = None
+        self.seeds: Seeds = ()
+        """Where tracking starts anew."""
         self._tracks: Tracks | None = None
+        self._key: TrackKey | None = None
         self._shown_token = self._asked_token = 0
         self._run_token = 0
         self.running = False
@@ -77,7 +81,7 @@ class Playback(QObject):
         # Frames of the clip before that are still on their way are late.
         self._shown_token = self._asked_token = self._asked_token + 1
         self._tracks = None if clip is None else Tracks(clip.count)
-        self.track = None
+        self.track, self._key, self.seeds = None, None, ()
         self.wanted = 0
         self._state.set_clip(clip)
         self.wanted_changed.emit()
@@ -170,6 +174,7 @@ class Playback(QObject):
             self.wanted = picture.frame
             self.wanted_changed.emit()
         self._state.next_token()
+        self._state.set_box(dict(self.seeds).get(picture.frame))
         self._state.set_frame(picture, None if self.track is None else self.track.get(picture.frame))
         if not self.playing and token == self._asked_token:
             self._look_at_shown()
@@ -182,13 +187,27 @@ class Playback(QObject):
 
     # Poses
 
+    def seed(self, seeds: Seeds) -> None:
+        """Start the tracking anew at other frames or in other boxes, and go to where that changes something."""
+        changed = first_difference(self.seeds, seeds)
+        self.seeds = seeds
+        picture = self._state.picture
+        if changed is None or picture is None:
+            return
+        if picture.frame != changed:
+            self.seek(changed)
+        self._state.set_box(dict(seeds).get(picture.frame))
+
     def look(self) -> None:
         """Use the poses of the model, box and settings of now, and find those that are missing."""
         model = self._state.model
         if self.clip is None or self._tracks is None or model is None:
             return
-        key = (model.source, model.sha256, self._state.mirror, self._state.refine, self._state.box_px)
-        self.track = self._tracks.of(key)
+        key = (model.source, model.sha256, self._state.mirror, self._state.refine, self.seeds)
+        track = self._tracks.of(key)
+        if self.track is not None and self._key is not None and self._key[:-1] == key[:-1] and not track.known.any():
+            track.take_over(self.track, first_difference(self._key[-1], self.seeds) or 0)
+        self.track, self._key = track, key
         self._start_run()
         self.progress.emit()
         picture = self._state.picture
@@ -202,8 +221,8 @@ class Playback(QObject):
         picture, track = self._state.picture, self.track
         if picture is None or track is None:
             return pose
-        if self._state.box_px is not None:
-            # With a box given, no frame depends on another: this is what the run will find.
+        if picture.frame in dict(self.seeds):
+            # Where tracking starts anew, nothing depends on the frame before: this is what the run will find.
             track.put(picture.frame, pose)
             self.progress.emit()
         known = track.get(picture.frame)
@@ -243,7 +262,7 @@ class Playback(QObject):
         self._run_token += 1
         self.running = True
         before = track.get(start - 1) if start else None
-        how = (self._state.box_px, self._state.mirror, self._state.refine)
+        how = (self.seeds, self._state.mirror, self._state.refine)
         self._inference.run_ahead(RunRequest(self._run_token, clip, model, start, before, *how))
 
     def _end_run(self) -> None:

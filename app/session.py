@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoStack
 
-from app.clip import Clip
+from app.clip import Clip, Seeds, with_seed
 from app.notifications import Notifier
 from app.playback import Playback
 from app.services.backend import Backend
@@ -18,31 +18,20 @@ from app.services.clips import OpenRequest
 from app.services.inference import InferenceRequest, InferenceResult, InferenceService
 from app.services.pictures import ListRequest, PictureRequest, PictureService, Reader, read_with_core, reduced
 from app.services.thumbnails import ThumbnailService
-from app.services.watch import FolderWatch
+from app.services.watch import FileWatch
 from app.services.worker import WorkerState
 from app.sources import Box, is_checkpoint, is_video
 from app.state import AppState, ModelEntry, Picture
+from app.undo import GiveBox
 from core.errors import UserError
 from core.locate import NOBODY_CONFIDENCE
 
 PASTED = Path("clipboard")
 """What stands for the path of a picture that has no file."""
-
-
-class _GiveBox(QUndoCommand):
-    """Another box for the person; undone, the one before comes back."""
-
-    def __init__(self, apply: Callable[[Box | None], None], before: Box | None, after: Box | None) -> None:
-        super().__init__("box")
-        self._apply, self._before, self._after = apply, before, after
-
-    def redo(self) -> None:
-        """Take the new box."""
-        self._apply(self._after)
-
-    def undo(self) -> None:
-        """Take the old box."""
-        self._apply(self._before)
+NUDGE: Final = 0.04
+"""Parts of its side that a key moves the box by."""
+MOST_WATCHED: Final = 200
+"""Of more files that were opened together, only the one on screen is watched for being written anew."""
 
 
 class Session(QObject):
@@ -63,8 +52,9 @@ class Session(QObject):
         self.pictures = PictureService(reader, self)
         self.playback = Playback(state, notifier, self.inference, self)
         self.thumbnails = ThumbnailService(self)
-        self._watch = FolderWatch(self)
+        self._watch = FileWatch(self)
         self._sources: tuple[Path, ...] = ()
+        self._folders: tuple[Path, ...] = ()
         self._wanted_sources: tuple[Path, ...] = ()
         self._sources_token = 0
         self._gone: Path | None = None
@@ -84,7 +74,8 @@ class Session(QObject):
         self.pictures.failed.connect(self._picture_failed)
         self.pictures.relisted.connect(self._relisted)
         self.thumbnails.crashed.connect(self._worker_crashed)
-        self._watch.changed.connect(self._folder_changed)
+        self.pictures.reread.connect(self._picture_reread)
+        self._watch.changed.connect(self._files_changed)
         self.playback.clips.crashed.connect(self._worker_crashed)
         self.playback.clips.opened.connect(self._picture_arrived)
         self.playback.clips.failed.connect(self._picture_failed)
@@ -156,12 +147,12 @@ class Session(QObject):
     def close_picture(self) -> None:
         """Show the empty window again."""
         self._read_token += 1
-        self._use_sources(())
         self.state.next_token()
         self.undo_stack.clear()
         self.state.set_trail((), -1)
         self.playback.take(None)
         self.state.set_picture(None)
+        self._use_sources(())
         self.state.set_activity("")
 
     def _read(self, trail: tuple[Path, ...], index: int) -> None:
@@ -186,13 +177,22 @@ class Session(QObject):
     def _use_sources(self, paths: tuple[Path, ...]) -> None:
         self._sources, self._gone = paths, None
         self._sources_token += 1
-        self._watch.watch(path for path in paths if path.is_dir())
+        self._folders = tuple(path for path in paths if path.is_dir())
+        self._watch_files()
 
-    def _folder_changed(self) -> None:
+    def _watch_files(self, found: bool = False) -> None:
+        """Watch the folders that were opened, the file on screen, and the others where they are few."""
+        shown, trail = self.state.picture, self.state.trail
+        watched = {*self._folders, *(trail if len(trail) <= MOST_WATCHED else ())}
+        if self._sources and shown is not None:
+            watched |= {shown.path, shown.path.parent}
+        self._watch.watch(watched, found)
+
+    def _files_changed(self) -> None:
         self.pictures.relist(ListRequest(self._sources_token, self._sources))
 
-    def _relisted(self, token: int, found: tuple[Path, ...]) -> None:
-        """Take in what came to and went from the folder; the picture on screen stays, whatever happened to its file."""
+    def _relisted(self, token: int, found: tuple[Path, ...], changed: frozenset[Path]) -> None:
+        """Take in what came, went and was written anew; while its file is gone, the picture on screen stays."""
         shown = self.state.picture
         if token != self._sources_token or shown is None:
             return
@@ -214,6 +214,22 @@ class Session(QObject):
             self.state.set_trail(trail, trail.index(here))
         else:
             self.state.set_trail((), -1)
+        self._watch_files(found=True)
+        self.thumbnails.forget(changed)
+        if shown.path in changed and self.state.clip is None:
+            self.pictures.read_again(PictureRequest(self._read_token, shown.path))
+
+    def _picture_reread(self, token: int, picture: Picture) -> None:
+        """Show what is in the picture's file now; a box that was drawn holds as long as the size is the same."""
+        shown = self.state.picture
+        if token != self._read_token or shown is None or np.array_equal(shown.rgb, picture.rgb):
+            return
+        if picture.size_px == shown.size_px:
+            self.state.set_frame(picture, None)
+        else:
+            self.undo_stack.clear()
+            self.state.set_picture(picture)
+        self.ask_for_pose()
 
     def _picture_arrived(self, token: int, picture: Picture, clip: Clip | None = None) -> None:
         if token != self._read_token:
@@ -226,6 +242,7 @@ class Session(QObject):
         self.state.set_activity("")
         self.playback.take(clip)
         self.state.set_picture(picture)
+        self._watch_files()
         self.opened.emit(picture.path)
         self.ask_for_pose()
 
@@ -249,10 +266,30 @@ class Session(QObject):
         request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror, self.state.refine)
         self.inference.infer(request)
 
-    def give_box(self, box: Box | None) -> None:
-        """Take another box for the person (None: find the person), with undo."""
-        if self.state.picture is not None and box != self.state.box_px:
-            self.undo_stack.push(_GiveBox(self._apply_box, self.state.box_px, box))
+    def nudge_box(self, across: int = 0, down: int = 0, larger: int = 0) -> None:
+        """Move the person's box, or make it larger or smaller about its middle, by so many steps."""
+        state = self.state
+        box = state.box_px or (None if state.pose is None else state.pose.box_px)
+        if box is None:
+            self.notifier.info("there is no box to move yet", "open a picture of a person first")
+            return
+        x, y, width, height = box
+        step_px, more = NUDGE * max(width, height), 1.0 + NUDGE * larger
+        x, y = x + across * step_px - (more - 1.0) * width / 2, y + down * step_px - (more - 1.0) * height / 2
+        self.give_box((x, y, width * more, height * more), nudge=True)
+
+    def give_box(self, box: Box | None, nudge: bool = False) -> None:
+        """Take another box for the person (None: find the person), with undo; in a video, from this frame on."""
+        picture, playback = self.state.picture, self.playback
+        if picture is None:
+            return
+        if self.state.clip is not None:
+            playback.pause()
+            seeds = with_seed(playback.seeds, picture.frame, box)
+            if seeds != playback.seeds:
+                self.undo_stack.push(GiveBox(self._apply_seeds, playback.seeds, seeds, nudge))
+        elif box != self.state.box_px:
+            self.undo_stack.push(GiveBox(self._apply_box, self.state.box_px, box, nudge))
 
     def set_mirror(self, mirror: bool) -> None:
         """Switch mirror averaging and look again."""
@@ -268,6 +305,10 @@ class Session(QObject):
 
     def _apply_box(self, box: Box | None) -> None:
         self.state.set_box(box)
+        self.ask_for_pose()
+
+    def _apply_seeds(self, seeds: Seeds) -> None:
+        self.playback.seed(seeds)
         self.ask_for_pose()
 
     def _pose_arrived(self, result: InferenceResult) -> None:

@@ -92,6 +92,7 @@ class Display:
         ghost: whether the truth of a sample is shown.
         bone: the chosen bone, drawn bolder; None for none.
         labels: whether joints carry their names in 3D.
+        turning: whether the 3D view turns by itself.
         box: whether the person's box is shown.
         skeleton: whether the 2D skeleton is shown.
         why: whether the card about the chosen joint is shown.
@@ -106,6 +107,7 @@ class Display:
     drawing: bool = False
     ghost: bool = True
     labels: bool = False
+    turning: bool = False
     box: bool = True
     skeleton: bool = True
     strips: bool = True
@@ -117,7 +119,8 @@ class AppState(QObject):
 
     picture_changed = Signal()
     frame_changed = Signal()
-    """Another frame of the same clip is on screen: what the user zoomed and turned stays. The pose follows."""
+    """Another frame of the same clip, or what its file holds now, is on screen: what the user zoomed and turned stays.
+    The pose follows."""
     clip_changed = Signal()
     pose_changed = Signal()
     box_changed = Signal()
@@ -171,7 +174,7 @@ class AppState(QObject):
             self.clip_changed.emit()
 
     def set_frame(self, picture: Picture, pose: Pose | None) -> None:
-        """Show another frame of the open clip; the person's box stays."""
+        """Show another frame of the open clip, or what its file holds now; the person's box stays."""
         self.picture = picture
         self.pose = pose
         self.latency_ms = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -84,6 +84,37 @@ class ModelPicker(QWidget):
                 self._choose(source)
 
 
+class _ToolStrip(QToolBar):
+    """Shows icons alone where the window is too narrow for their names: what stands at the right end must stay."""
+
+    def __init__(self, title: str, parent: QWidget) -> None:
+        super().__init__(title, parent)
+        self._always: list[QToolButton] = []
+
+    def keep_icon(self, button: QToolButton) -> None:
+        """Show this button without its name in any case."""
+        self._always.append(button)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Find out whether there is room for the names."""
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Show names where they fit."""
+        both, icon = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+        for style in (both, icon):
+            for button in self.findChildren(QToolButton):
+                if button.icon().isNull() or button.objectName() == "qt_toolbar_ext_button":
+                    continue
+                button.setToolButtonStyle(icon if button in self._always else style)
+            layout = self.layout()
+            layout.invalidate()
+            if layout.sizeHint().width() <= self.width():
+                break
+
+
 class Chrome:
     """Menus and toolbar of the window."""
 
@@ -122,6 +153,7 @@ class Chrome:
         # Short: with two models the toolbar just fits a window of 1280 pixels.
         self._picker.label.setText("A" if on else "Model")
         self._other_picker.label.setText("B")
+        self._bar.fit()
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""
@@ -140,8 +172,9 @@ class Chrome:
 
     def _fill_menus(self) -> None:
         themes = QActionGroup(self._window)
+        taken: set[str] = set()
         for name in MENUS:
-            menu = self._window.menuBar().addMenu(f"&{name}")
+            menu = self._window.menuBar().addMenu(with_key(name, taken))
             menu.setToolTipsVisible(True)
             for spec in ACTIONS:
                 if spec.menu != name:
@@ -156,7 +189,7 @@ class Chrome:
                     themes.addAction(self._actions[spec.key])
 
     def _fill_toolbar(self) -> None:
-        bar = QToolBar("Tools", self._window)
+        bar = self._bar = _ToolStrip("Tools", self._window)
         bar.setObjectName("tools")
         bar.setMovable(False)
         bar.setIconSize(QSize(18, 18))
@@ -177,7 +210,14 @@ class Chrome:
                 bar.addAction(self._actions[key])
                 button = bar.widgetForAction(self._actions[key])
                 if key in ("previous", "next") and isinstance(button, QToolButton):
-                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+                    bar.keep_icon(button)
         self._window.addToolBar(bar)
         # Hiding it from a menu would leave no way back.
         bar.toggleViewAction().setVisible(False)
+
+
+def with_key(name: str, taken: set[str]) -> str:
+    """Return a menu's name with its Alt key marked: the first letter that no menu before it took."""
+    place = next((place for place, letter in enumerate(name.lower()) if letter not in taken), 0)
+    taken.add(name.lower()[place])
+    return f"{name[:place]}&{name[place:]}"

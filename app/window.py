@@ -59,6 +59,9 @@ class MainWindow(QMainWindow):
         self.stopped_in_time = True
         self._restore_options()
         self._lay_out()
+        self._restore_camera()
+        if self.space.turning is not None:
+            self.space.turning.busy = lambda: self.session.playback.running or bool(self.state.activity)
         self._make_chrome()
         self.setStatusBar(StatusBar(self.state))
         self.statusBar().addPermanentWidget(self.exports.clips.bar)
@@ -187,6 +190,7 @@ class MainWindow(QMainWindow):
             "skeleton": display.skeleton,
             "box": display.box,
             "labels": display.labels,
+            "turn": display.turning,
             "strips": display.strips,
             "why": display.why,
             "mirror": self.state.mirror,
@@ -232,6 +236,11 @@ class MainWindow(QMainWindow):
             labels=self.settings.flag("labels", False),
         )
 
+    def _restore_camera(self) -> None:
+        azimuth, elevation = self.space.looks_from or (0.0, 0.0)
+        azimuth = self.settings.number("camera/azimuth", azimuth, -360.0, 360.0)
+        self.space.look(azimuth, self.settings.number("camera/elevation", elevation, -90.0, 90.0))
+
     def _save_options(self) -> None:
         settings, display = self.settings, self.state.display
         settings.save_window(self)
@@ -240,6 +249,8 @@ class MainWindow(QMainWindow):
         settings.set("opacity", display.opacity)
         settings.set("colours", display.colours)
         settings.set("labels", display.labels)
+        for name, degrees in zip(("azimuth", "elevation"), self.space.looks_from or (), strict=False):
+            settings.set(f"camera/{name}", round(degrees % 360.0 if name == "azimuth" else degrees, 1))
         if self.state.model is not None:
             settings.set("model", self.state.model.source)
         if self.comparing.model is not None:

@@ -1,13 +1,13 @@
 """Poses as BVH motion: a body of named joints for animation programs, exact to the joints it was made from.
 
-BVH has no field for units, axes or origin, so these are written beside it (``NAME.bvh.json``). A body in BVH has bones
-of constant length; a network's has not. One pose therefore gets the pose's own lengths as offsets; a motion gets the
-median lengths as offsets and, in the position channels of every joint, the length of each frame.
+BVH has no field for units, axes or origin and knows no comments, so these are written beside it (``NAME.bvh.json``).
+A body in BVH has bones of constant length; a network's has not. One pose therefore gets the pose's own lengths as
+offsets; a motion gets the median lengths as offsets and, in the position channels of every joint, the length of each
+frame.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core import skeleton
 from core.errors import UserError
-from core.export import write_atomically
+from core.export import identity, write_atomically, write_note
 
 FloatArray = NDArray[np.float64]
 
@@ -70,15 +70,16 @@ def write(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Ma
     told = {
         "schema": SCHEMA,
         "input": entries[0]["input"],
-        "checkpoint": {key: checkpoint[key] for key in ("name", "preset", "geometry_loss", "sha256")},
+        "checkpoint": identity(checkpoint),
         "units": UNITS,
         "axes": AXES,
+        "refined": all(item["refined"] for item in entries),
+        "decoded_by": entries[0]["decoded_by"],
         "frame_time_s": seconds,
         "time_s": [item["time_s"] for item in entries],
     }
     written = write_atomically(path, text(joints_mm, seconds).encode("ascii"))
-    note = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(written.with_name(written.name + ".json"), note.encode("utf-8"))
+    write_note(written, told)
     return written
 
 

@@ -23,6 +23,7 @@ from core.errors import RunError, UserError
 from core.pose import Pose
 
 SCHEMA: Final = "bonesight.poses/1"
+CSV_SCHEMA: Final = "bonesight.csv/1"
 UNITS: Final[dict[str, str]] = {
     "joints_px": "pixels of the picture as it is shown upright",
     "box_px": "x, y, width, height in pixels of the picture",
@@ -164,13 +165,18 @@ def document(
     """
     return {
         "schema": SCHEMA,
-        "checkpoint": {key: checkpoint[key] for key in ("name", "preset", "geometry_loss", "sha256")},
+        "checkpoint": identity(checkpoint),
         "joint_names": list(skeleton.JOINT_NAMES),
         "units": UNITS,
         "axes": AXES,
         "poses": list(entries),
         "failed": list(failed),
     }
+
+
+def identity(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what every file says of the checkpoint that made it."""
+    return {key: checkpoint[key] for key in ("name", "preset", "geometry_loss", "sha256")}
 
 
 def write_json(
@@ -189,12 +195,15 @@ def write_json(
 
 
 CSV_HEADER: Final = (
-    "input", "frame", "time_s", "joint", "x_px", "y_px", "confidence_0_to_1", "x_mm", "y_mm", "z_mm",
+    "input", "frame", "time_s", "joint", "x_px", "y_px", "confidence_0_to_1", "x_mm", "y_mm", "z_mm", "refined",
+    "decoded_by",
 )  # fmt: skip
 
 
-def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> Path:
-    """Write one row per joint, units in the header.
+def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Mapping[str, Any]) -> Path:
+    """Write one row per joint, units in the header; ``refined`` and ``decoded_by`` as in JSON.
+
+    What has no column, axes and checkpoint, stands beside it (``note_of``).
 
     Raises:
         UserError: it cannot be written.
@@ -206,8 +215,27 @@ def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]]) -> Path:
         time_s = "" if item["time_s"] is None else item["time_s"]
         columns = zip(skeleton.JOINT_NAMES, item["joints_px"], item["confidence"], item["joints_mm"], strict=True)
         for name, (x_px, y_px), confidence, xyz_mm in columns:
-            writer.writerow([item["input"], item["frame"], time_s, name, x_px, y_px, confidence, *xyz_mm])
-    return write_atomically(path, text.getvalue().encode("utf-8"))
+            row = [item["input"], item["frame"], time_s, name, x_px, y_px, confidence, *xyz_mm]
+            writer.writerow([*row, json.dumps(item["refined"]), item["decoded_by"]])
+    written = write_atomically(path, text.getvalue().encode("utf-8"))
+    units = {name: UNITS[name] for name in ("joints_px", "confidence", "joints_mm", "time_s")}
+    write_note(written, {"schema": CSV_SCHEMA, "checkpoint": identity(checkpoint), "units": units, "axes": AXES})
+    return written
+
+
+def note_of(path: Path) -> Path:
+    """Return the file beside another that tells what its format has no place for: ``NAME.csv.json``."""
+    return path.with_name(path.name + ".json")
+
+
+def write_note(path: Path, told: Mapping[str, Any]) -> Path:
+    """Write what a file's format has no place for beside it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_atomically(note_of(path), text.encode("utf-8"))
 
 
 def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Mapping[str, Any]) -> Path:
@@ -216,8 +244,8 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
     Arrays: ``joints_px`` (N, 16, 2), ``confidence`` (N, 16), ``joints_mm`` (N, 16, 3), ``box_px`` (N, 4),
     ``picture_size_px`` (N, 2), ``bone_length_mm`` (N, 14), ``deviation_percent`` (N, 14), ``left_right_percent``
     (N, 14) with NaN for bones in the middle, ``geometry_loss`` (N,), ``input`` (N,), ``frame`` (N,), ``time_s`` (N,)
-    with NaN for pictures, ``joint_names``, ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``,
-    ``checkpoint_sha256``.
+    with NaN for pictures, ``refined`` (N,) whether ``joints_mm`` was bent by ``core.refine``, ``decoded_by``
+    (N,), ``joint_names``, ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``, ``checkpoint_sha256``.
 
     Raises:
         UserError: it cannot be written.
@@ -248,6 +276,8 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         input=np.array([item["input"] for item in entries], dtype=np.str_),
         frame=np.array([item["frame"] for item in entries], dtype=np.int64),
         time_s=np.array(times, dtype=np.float64),
+        refined=np.array([item["refined"] for item in entries], dtype=np.bool_),
+        decoded_by=np.array([item["decoded_by"] for item in entries], dtype=np.str_),
         joint_names=np.array(skeleton.JOINT_NAMES),
         bone_names=np.array(skeleton.BONE_NAMES),
         units=np.array(json.dumps(UNITS)),

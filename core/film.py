@@ -67,7 +67,17 @@ class Film:
             UserError: no such video can be written here.
         """
         seen = "nobody" if pose is None else f"confidence {pose.mean_confidence:.2f}"
-        drawn = annotated(image, pose, f"{time_s:7.2f} s   {seen}")
+        self.append(annotated(image, pose, f"{time_s:7.2f} s   {seen}"))
+
+    def append(self, drawn: Picture) -> None:
+        """Append a frame as it is.
+
+        Args:
+            drawn: (h, w, 3) RGB; another size than the first one's is padded or cut to it.
+
+        Raises:
+            UserError: no such video can be written here.
+        """
         if self._writer is None:
             height, width = drawn.shape[:2]
             # The codec takes even sizes only.

@@ -32,15 +32,21 @@ class Tracker:
     def __init__(self, look: Look, given: Box | None = None, before: Pose | None = None) -> None:
         self._look = look
         self._given = given
+        self._seed: Box | None = None
         self._tracked: Box | None = None
         if before is not None:
             self._follow(before)
+
+    def restart(self, box: Box | None) -> None:
+        """Look at the next frame in a box (None: search it), and follow who is found there from then on."""
+        self._seed, self._tracked = box, None
 
     def pose(self, image: NDArray[np.uint8]) -> Pose:
         """Return the pose in the next frame."""
         if self._given is not None:
             return self._look(image, self._given)
-        pose = self._look(image, self._tracked)
+        seed, self._seed = self._seed, None
+        pose = self._look(image, self._tracked if seed is None else seed)
         if self._tracked is not None:
             pose = replace(pose, located_by="track")
             if pose.mean_confidence < LOST_CONFIDENCE:

@@ -268,6 +268,9 @@ def test_one_file_for_two_outputs_is_refused(tmp_path: Path, capsys: pytest.Capt
     out = str(tmp_path / "poses")
     assert main.main(["predict", "a.jpg", "--json", out, "--csv", out]) == 2
     assert "--json and --csv are both" in capsys.readouterr().err
+    # Beside a table stands what it has no column for.
+    assert main.main(["predict", "a.jpg", "--json", f"{out}.csv.json", "--csv", f"{out}.csv"]) == 2
+    assert "--json and --csv's note are both" in capsys.readouterr().err
 
 
 def test_an_error_nobody_foresaw_in_one_input_does_not_cost_the_others(

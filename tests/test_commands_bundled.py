@@ -14,6 +14,7 @@ from conftest import RunMain
 
 import main
 from core import checkpoint, media, skeleton
+from core.commands.checkpoints import figures
 from core.predictor import Predictor
 
 PAIR = ("compact-geo", "compact-no-geo")
@@ -42,12 +43,38 @@ def test_the_pair_differs_only_by_the_geometry_loss_of_its_last_stage() -> None:
     assert geo.metadata["data"] == no_geo.metadata["data"]
 
 
-def test_checkpoints_lists_the_pair_with_measured_figures(capsys: pytest.CaptureFixture[str]) -> None:
+def test_checkpoints_lists_the_pair_with_its_headline_figures(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["checkpoints"]) == 0
     shown = capsys.readouterr().out
-    for name in PAIR:
-        assert f"{name}: preset compact" in shown
-    assert "figures" in shown and "pck" in shown.lower()
+    blocks = dict(zip(PAIR, shown.split("\n\n"), strict=False))
+    for name, block in blocks.items():
+        info = checkpoint.describe(name)
+        lines = block.splitlines()
+        assert lines[0].startswith(f"{name}: preset compact") and len(lines) <= 20
+        measured = [line for line in lines if "(95 %: " in line]
+        pck = info.metadata["figures"]["lsp"]["pck_0.2_torso"]["limb_joints_mean"]
+        assert len(measured) == 5 and f"{pck:.1f} %" in measured[0]
+        assert info.sha256[:12] in block and info.sha256 not in block
+        assert str(info.path.with_suffix(".md")) in block and "research use" in block
+        assert f"{info.metadata['data']['rendered']['pictures']} pictures of rendered" in block
+
+
+def test_checkpoints_prints_everything_of_one_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    info = checkpoint.describe(PAIR[0])
+    assert main.main(["checkpoints", PAIR[0], "--all"]) == 0
+    shown = capsys.readouterr().out
+    assert info.sha256 in shown and "lsp.pck_0.2_torso.per_joint.right_ankle" in shown and PAIR[1] + ":" not in shown
+    assert main.main(["checkpoints", str(info.path), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["checkpoints"]
+    assert told["metadata"] == info.metadata and told["sha256"] == info.sha256
+    assert main.main(["checkpoints", "no-such-model"]) == 2
+    assert "there is no checkpoint no-such-model" in capsys.readouterr().err
+
+
+def test_checkpoints_takes_a_stranger_s_metadata_as_it_is() -> None:
+    assert figures({}) == figures({"figures": 3}) == figures({"figures": {"lsp": {"pck_0.2_torso": [1]}}}) == []
+    row = {"limb_joints_mean": 50, "limb_joints_mean_95_percent": "?"}
+    assert figures({"figures": {"mine": {"pck_0.2_torso": row}}}) == ["PCK at 0.2 torso, 12 limb joints: 50.0 %, mine"]
 
 
 def test_the_samples_are_found_in_their_pictures_and_at_most_one_with_its_sides_swapped() -> None:

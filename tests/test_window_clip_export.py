@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from test_outputs import read_report
 from test_window_out import save_as, saved
 from video_clips import write_clip
 
+import main
+from app.services.backend import TorchBackend
 from app.sources import Box
 from app.window import MainWindow
-from core import export
+from core import export, skeleton
 from core.pose import Pose
 
 pytest_plugins = ("app_fixtures",)
@@ -117,26 +120,116 @@ def test_a_film_can_be_cancelled_and_what_was_there_stays(
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "walk.mp4", "settings.ini"}
 
 
-def test_a_film_waits_for_the_poses_and_never_goes_onto_its_video(
-    open_window: Opener, qtbot: QtBot, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backend, gate = FakeBackend(), threading.Semaphore(4)
+def gated(frames: int) -> tuple[FakeBackend, threading.Semaphore]:
+    """Return a backend that answers so many times, and then waits for more."""
+    backend, gate = FakeBackend(), threading.Semaphore(frames)
 
     def answer(name: str, size: tuple[int, int], box: Box | None) -> Pose:
         assert gate.acquire(timeout=10)
         return make_pose(size, box, name=name)
 
     backend.answer = answer
+    return backend, gate
+
+
+def test_an_export_waits_for_the_poses_that_are_missing_with_progress(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, gate = gated(4)
     window = open_window(clip, backend)
+    clips, target = window.exports.clips, tmp_path / "a.json"
+    save_as(monkeypatch, target)
+    window.actions_by_key["export_json"].trigger()
+    qtbot.waitUntil(lambda: clips.bar.bar.value() == 3)
+    assert clips.bar.isVisible() and clips.bar.text.text() == "Finding the poses for a.json"
+    assert clips.bar.bar.maximum() == FRAMES and not target.exists()
+    gate.release(100)
+    qtbot.waitUntil(target.is_file)
+    assert [item["frame"] for item in json.loads(target.read_text())["poses"]] == list(range(FRAMES))
+    qtbot.waitUntil(lambda: not clips.busy)
+
+
+def test_a_waiting_export_can_be_cancelled_and_is_given_up_where_the_poses_would_be_others(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, gate = gated(4)
+    window = open_window(clip, backend)
+    clips, target = window.exports.clips, tmp_path / "a.csv"
+    save_as(monkeypatch, target)
+    window.actions_by_key["export_csv"].trigger()
+    assert clips.bar.isVisible()
+    qtbot.mouseClick(clips.bar.button, Qt.MouseButton.LeftButton)
+    assert not clips.busy and not clips.bar.isVisible()
+    assert any("a.csv was cancelled" in text for text in window.toasts.texts)
+    window.actions_by_key["export_csv"].trigger()
+    assert clips.busy
+    window.session.set_mirror(False)
+    assert not clips.busy and any("a.csv was given up" in text for text in window.toasts.texts)
+    gate.release(100)
+    qtbot.waitUntil(lambda: is_computed(window))
+    assert not target.exists()
+
+
+def test_frames_without_a_pose_are_left_out_and_told(
+    open_window: Opener, qtbot: QtBot, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = FakeBackend()
+
+    def failing(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+        if len(backend.asked) > 6:
+            raise MemoryError("no memory left")
+        return make_pose(size, box, name=name)
+
+    backend.answer = failing
+    window = open_window(None, backend)
+    window.session.open([clip])
+    qtbot.waitUntil(lambda: any("no memory left" in text for text in window.toasts.texts))
+    window.toasts.clear()
+    target = saved(window, "export_json", tmp_path / "a.json", qtbot, monkeypatch)
+    qtbot.waitUntil(lambda: not window.exports.clips.busy)
+    known = int(window.session.playback.track.known.sum())  # type: ignore[union-attr]
+    assert len(json.loads(target.read_text())["poses"]) == known < FRAMES
+    assert any(f"{FRAMES - known} of {FRAMES} frames have no pose" in text for text in window.toasts.texts)
+
+
+def test_a_film_never_goes_onto_its_video(
+    open_window: Opener, qtbot: QtBot, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(clip)
+    await_poses(window, qtbot)
     before = clip.read_bytes()
     save_as(monkeypatch, clip)
     window.actions_by_key["export_film"].trigger()
-    assert any("not all found yet" in text for text in window.toasts.texts)
-    gate.release(100)
-    qtbot.waitUntil(lambda: is_computed(window))
-    window.actions_by_key["export_film"].trigger()
     assert any("is the video itself" in text for text in window.toasts.texts)
     assert clip.read_bytes() == before and not window.exports.clips.busy
+
+
+def test_a_video_s_files_are_those_of_predict(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, here, there = write_clip(tmp_path / "short.avi", 5, "MJPG"), tmp_path / "here", tmp_path / "there"
+    open_window.settings().set("model", str(weights))
+    window = open_window(short, TorchBackend())
+    qtbot.waitUntil(lambda: is_computed(window), timeout=30_000)
+    here.mkdir()
+    for key, suffix in (("json", "json"), ("csv", "csv"), ("npz", "npz"), ("bvh", "bvh")):
+        qtbot.waitUntil(lambda: not window.exports.clips.busy)
+        saved(window, f"export_{key}", here / f"a.{suffix}", qtbot, monkeypatch)
+    words = ["--json", there / "a.json", "--csv", there / "a.csv", "--npz", there / "a.npz", "--bvh", there]
+    assert main.main(["predict", str(short), "--checkpoint", str(weights), *map(str, words)]) == 0
+    told = json.loads((here / "a.json").read_text())
+    assert told == json.loads((there / "a.json").read_text()) and len(told["poses"]) == 5
+    assert (here / "a.csv").read_text() == (there / "a.csv").read_text()
+    assert (here / "a.csv.json").read_text() == (there / "a.csv.json").read_text()
+    with np.load(here / "a.npz") as ours, np.load(there / "a.npz") as theirs:
+        assert sorted(ours) == sorted(theirs)
+        for name in ours:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+    assert (here / "a.bvh").read_text() == (there / "short-pose.bvh").read_text()
+    window.session.playback.seek(3)
+    qtbot.waitUntil(lambda: window.state.picture is not None and window.state.picture.frame == 3)
+    shown = [window.bones.model.index(row, 1).data() for row in range(skeleton.BONE_COUNT)]
+    assert [f"{bone['length_mm']:.0f}" for bone in told["poses"][3]["bones"]] == shown
 
 
 def test_the_report_of_a_frame_names_its_number_and_time(

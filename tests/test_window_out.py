@@ -196,7 +196,7 @@ def test_a_folder_gives_the_files_of_predict_and_names_what_failed(
     document = json.loads((out / "poses.json").read_text())
     assert [Path(item["input"]).name for item in document["poses"]] == ["0.png", "1.png"]
     assert {path.name for path in out.iterdir()} == {
-        "poses.json", "joints.csv", "report.html", "0-pose.png", "1-pose.png",
+        "poses.json", "joints.csv", "joints.csv.json", "report.html", "0-pose.png", "1-pose.png",
     }  # fmt: skip
     assert any("some pictures" in text.lower() for text in window.toasts.texts)
 

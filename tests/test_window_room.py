@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from app_fakes import FakeBackend, Opener, make_pose, write_picture
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.services.training import RunView
@@ -80,3 +81,21 @@ def test_the_curves_of_a_run_without_steps_have_no_numbers(qtbot: QtBot, qapp: Q
     assert not any(axis.style["showValues"] for axis in axes)
     curves.show_run(RunView(steps=(10, 20), terms={"loss": (2.0, 1.0)}))
     assert all(axis.style["showValues"] for axis in axes)
+
+
+def test_a_narrow_window_keeps_every_button_of_the_toolbar_and_whole_words_in_the_table(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    window = open_window(photo)
+    window.resize(1500, 700)
+    buttons = {button.text(): button for button in window.findChildren(QToolButton) if button.text()}
+    qtbot.waitUntil(lambda: buttons["Export"].toolButtonStyle() is Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    window.resize(960, 540)
+    qtbot.waitUntil(lambda: buttons["Export"].toolButtonStyle() is Qt.ToolButtonStyle.ToolButtonIconOnly)
+    qtbot.waitUntil(lambda: buttons["Export"].geometry().right() <= window.width() and buttons["Export"].isVisible())
+    header = window.bones.table.horizontalHeader()
+    for column in range(header.count()):
+        words = str(window.bones.model.headerData(column, Qt.Orientation.Horizontal)).split()
+        widest = max(header.fontMetrics().horizontalAdvance(word) for word in words)
+        assert header.sectionSize(column) > widest, words
+    assert header.height() >= 2 * header.fontMetrics().lineSpacing()

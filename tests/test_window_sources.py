@@ -15,8 +15,9 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 from video_clips import write_clip
 
+from app.services.pictures import read_with_core
 from app.window import MainWindow
-from core import media
+from core import export, media
 from core.errors import UserError
 
 pytest_plugins = ("app_fixtures",)
@@ -132,6 +133,109 @@ def test_a_folder_that_vanishes_leaves_the_picture(open_window: Opener, qtbot: Q
     album.rmdir()
     qtbot.waitUntil(lambda: not window.thumbnails.isVisible())
     assert window.picture.title.text() == "im1.png"
+
+
+def blue_of(window: MainWindow) -> int:
+    assert window.state.picture is not None
+    return int(window.state.picture.rgb[0, 0, 2])
+
+
+@pytest.mark.parametrize("way", ["in place", "replaced", "deleted and made again"])
+def test_a_picture_that_is_written_anew_is_shown_and_looked_at_anew(
+    open_window: Opener, qtbot: QtBot, photo: Path, way: str
+) -> None:
+    backend = FakeBackend()
+    window = open_window(photo, backend)
+    box = (40.0, 30.0, 200.0, 250.0)
+    window.session.give_box(box)
+    window.picture.zoom(2.0)
+    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "given")
+    shown, asked = window.picture.box_view.viewRect(), len(backend.asked)
+    ok, data = cv2.imencode(".png", np.full((400, 320, 3), 200, np.uint8))
+    assert ok
+    if way == "in place":
+        photo.write_bytes(data.tobytes())
+    elif way == "replaced":
+        export.write_atomically(photo, data.tobytes())
+    else:
+        photo.unlink()
+        qtbot.wait(10)
+        photo.write_bytes(data.tobytes())
+    qtbot.waitUntil(lambda: blue_of(window) == 200)
+    qtbot.waitUntil(lambda: window.state.pose is not None)
+    assert backend.asked[asked:] == [("one", box, True)]
+    assert window.picture.box_view.viewRect() == shown and window.state.box_px == box
+    np.testing.assert_array_equal(window.picture._image.image, window.state.picture.shown)  # type: ignore[union-attr]
+    # A picture of another size is a new one.
+    write_picture(photo, 100, 80)
+    qtbot.waitUntil(lambda: window.state.picture is not None and window.state.picture.size_px == (100, 80))
+    assert window.state.box_px is None and not window.actions_by_key["undo"].isEnabled()
+    assert window.toasts.texts == []
+
+
+def test_a_half_written_picture_is_no_error_and_is_shown_once_it_is_whole(
+    open_window: Opener, qtbot: QtBot, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app_fakes.read_fake", read_with_core)
+    window = open_window(album)
+    first = album / "im1.png"
+    before = window.state.picture
+    data = write_picture(album.parent / "other.png", 90, 90).read_bytes()
+    with first.open("wb") as file:
+        file.write(data[: len(data) // 2])
+        file.flush()
+        with qtbot.waitSignal(window.session.pictures.relisted) as relisted:
+            pass
+        assert relisted.args[2] == {first}
+        # The next answer of the worker: it has tried by then.
+        with qtbot.waitSignal(window.session.pictures.relisted):
+            window.session._files_changed()
+        assert window.state.picture is before and window.toasts.texts == []
+        file.write(data[len(data) // 2 :])
+    qtbot.waitUntil(lambda: window.state.picture is not None and window.state.picture.size_px == (90, 90))
+    qtbot.waitUntil(lambda: window.state.pose is not None)
+    assert window.toasts.texts == []
+
+
+def test_a_picture_that_is_being_written_while_it_is_opened_is_waited_for(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def read(path: Path) -> np.ndarray:
+        tried.append(path)
+        return read_with_core(path)
+
+    monkeypatch.setattr("app_fakes.read_fake", read)
+    # However slow the machine is.
+    monkeypatch.setattr("app.services.pictures._FRESH_S", 30.0)
+    window = open_window()
+    target = tmp_path / "new.png"
+    data = write_picture(tmp_path / "other.png", 90, 90).read_bytes()
+    with target.open("wb") as file:
+        file.write(data[: len(data) // 2])
+        file.flush()
+        window.session.open([target])
+        qtbot.waitUntil(lambda: len(tried) > 1)
+        assert window.toasts.texts == []
+        file.write(data[len(data) // 2 :])
+    qtbot.waitUntil(lambda: window.picture.title.text() == "new.png")
+    assert window.toasts.texts == []
+
+
+def test_the_thumbnail_of_a_file_that_is_written_anew_is_made_anew(
+    open_window: Opener, qtbot: QtBot, album: Path
+) -> None:
+    window = open_window(album)
+    model = window.thumbnails.model
+    qtbot.waitUntil(lambda: all(model.is_made(path) for path in model.paths))
+    assert cv2.imwrite(str(album / "im9.png"), np.full((60, 60, 3), (10, 20, 250), np.uint8))
+
+    def red() -> int:
+        image = model.index(1).data(Qt.ItemDataRole.DecorationRole).toImage()
+        return image.pixelColor(image.rect().center()).red()
+
+    qtbot.waitUntil(lambda: red() > 200)
 
 
 def test_a_mixed_drop_opens_everything_in_it(open_window: Opener, qtbot: QtBot, album: Path, photo: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,8 @@ import pytest
 from app_fakes import Opener
 from pytestqt.qtbot import QtBot
 
-from app.services.training import TrainingRequest, TrainingService, read_run
+from app.services import program
+from app.services.training import PATIENCE_S, RunView, TrainingRequest, TrainingService, read_run
 from app.services.worker import WorkerState
 from core import skeleton
 from core.errors import UserError
@@ -106,6 +109,39 @@ def test_closing_the_window_lets_the_run_save_itself(
     assert (tiny.out / "last.pt").is_file() and (tiny.out / "tiny.safetensors").is_file()
 
 
+def test_a_run_that_another_process_trains_is_shown_and_left_alone(
+    open_window: Opener, qtbot: QtBot, tiny: TrainingRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.training.PATIENCE_S", 6.0)
+    window = open_window()
+    window.actions_by_key["training"].trigger()
+    training, service = window.tools.training, window.tools.training_service
+    training.out.path = tiny.out
+    words = program.words(*tiny.words())
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            qtbot.waitUntil(lambda: training.state.text() == "Trained by another process", timeout=LONG_MS)
+            steps = service.view.steps
+            qtbot.waitUntil(lambda: len(training.curves.values("heatmap")[0]) > len(steps), timeout=LONG_MS)
+            assert "Last heard of" in training.elsewhere.text() and "left" in training.progress.text()
+            assert not training.stop_button.isVisible() and not training.start_button.isEnabled()
+            with pytest.raises(UserError, match="another process trains"):
+                service.start(tiny)
+        finally:
+            process.terminate()
+    qtbot.waitUntil(lambda: training.state.text() == "Not running", timeout=LONG_MS)
+    assert not training.elsewhere.isVisible() and training.stop_button.isVisible()
+    assert training.start_button.isEnabled() and training.start_button.text() == "Resume"
+
+
+def test_a_run_is_alive_as_long_as_its_log_grows_at_its_usual_pace() -> None:
+    view = RunView(steps=(50, 100), total=300, logged_s=1000.0, row_s=70.0)
+    assert view.silence_s(1030.0) == 30.0 and view.silence_s(1000.0 + 3 * 70.0 + PATIENCE_S) is not None
+    assert view.silence_s(1000.0 + 3 * 70.0 + PATIENCE_S + 1.0) is None
+    assert replace(view, steps=(300,)).silence_s(1030.0) is None, "it is done"
+    assert RunView().silence_s(1030.0) is None
+
+
 def test_a_run_that_cannot_start_says_why_and_what_to_do(
     open_window: Opener, qtbot: QtBot, tiny: TrainingRequest
 ) -> None:
@@ -145,6 +181,7 @@ def test_a_run_s_folder_is_read_whatever_is_in_it(tmp_path: Path) -> None:
     assert view.steps == (50, 100) and view.total == 300
     assert np.isnan(view.terms["pck"][0]) and view.terms["pck"][1] == 31.5
     assert view.remaining_s == pytest.approx(200 * 32 / 20)
+    assert view.row_s == pytest.approx(90.0) and view.logged_s == (tmp_path / "log.csv").stat().st_mtime
     (tmp_path / "config.json").write_text("[]")
     (tmp_path / "log.csv").write_bytes(b"\xff\xfe\x00")
     assert read_run(tmp_path).steps == ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import fields, replace
@@ -11,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from hypothesis import given
+from hypothesis import strategies as st
 from poses import STANDING_MM
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 from video_clips import number_in, write_clip
 
-from app.clip import PoseTrack, Tracks
+from app.clip import PoseTrack, Seeds, Tracks, first_difference, with_seed
 from app.sources import Box
 from app.views.strip_data import ROWS
 from app.window import MainWindow
@@ -178,19 +179,70 @@ def test_another_model_computes_anew_and_going_back_computes_nothing(
     assert len(backend.asked) == looks
 
 
-def test_a_drawn_box_holds_for_the_whole_clip_as_the_commands_does(
+def test_a_box_drawn_in_a_frame_is_followed_from_there_on_and_undone(
     open_window: Opener, qtbot: QtBot, clip: Path
 ) -> None:
-    window = open_window(clip)
-    box = (10.0, 10.0, 60.0, 70.0)
+    backend = FakeBackend()
+    window = open_window(clip, backend)
+    playback = window.session.playback
+    qtbot.waitUntil(lambda: is_computed(window) and not playback.running)
+    first = playback.track
+    assert first is not None
+    playback.seek(15)
+    qtbot.waitUntil(lambda: shows(window, 15))
+    box, asked = (10.0, 10.0, 60.0, 70.0), len(backend.asked)
     window.session.give_box(box)
-    qtbot.waitUntil(lambda: is_computed(window))
-    window.session.playback.seek(25)
-    qtbot.waitUntil(lambda: shows(window, 25) and window.state.pose is not None)
-    assert window.state.pose is not None
-    assert (window.state.pose.box_px, window.state.pose.located_by) == (box, "given")
+    qtbot.waitUntil(lambda: is_computed(window) and not playback.running)
+    second = playback.track
+    assert second is not None and second is not first
+    # What comes before the box is not looked at again; the frame on screen may be, at once and by the run.
+    assert len(backend.asked) - asked in (25, 26)
+    for frame in (0, 14):
+        before, after = first.get(frame), second.get(frame)
+        assert before is not None and after is not None
+        np.testing.assert_array_equal(before.joints_px, after.joints_px)
+    ways = [pose.located_by for frame in range(14, 18) if (pose := second.get(frame)) is not None]
+    assert ways == ["track", "given", "track", "track"]
+    assert window.state.box_px == box and window.state.pose is not None and window.state.pose.box_px == box
+    window.timeline._show_track()
+    assert "from the box drawn" in window.timeline.strips.tip(window.timeline.strips.x_of(15), 15)
+    playback.seek(30)
+    qtbot.waitUntil(lambda: shows(window, 30))
+    assert window.state.box_px is None
+    asked = len(backend.asked)
     window.actions_by_key["undo"].trigger()
-    qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.located_by == "track")
+    qtbot.waitUntil(lambda: shows(window, 15))
+    assert playback.track is first and window.state.box_px is None
+    assert window.state.pose is not None and window.state.pose.located_by == "track"
+    assert len(backend.asked) == asked
+    window.actions_by_key["redo"].trigger()
+    assert playback.track is second and window.state.box_px == box
+
+
+def test_a_person_is_searched_for_anew_from_a_frame_on(open_window: Opener, qtbot: QtBot, clip: Path) -> None:
+    window = open_window(clip)
+    playback = window.session.playback
+    for frame in (20, 0):
+        playback.seek(frame)
+        qtbot.waitUntil(lambda frame=frame: shows(window, frame))
+        window.actions_by_key["find_person"].trigger()
+    qtbot.waitUntil(lambda: is_computed(window))
+    # Searching the first frame is what happens anyway.
+    assert playback.seeds == ((20, None),)
+    track = playback.track
+    assert track is not None
+    ways = [pose.located_by for frame in range(40) if (pose := track.get(frame)) is not None]
+    assert ways == ["search" if frame in (0, 20) else "track" for frame in range(40)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.none() | st.just((1.0, 2.0, 3.0, 4.0)))))
+def test_seeds_are_by_frame_and_the_last_one_given_holds(given_seeds: list[tuple[int, Box | None]]) -> None:
+    seeds: Seeds = ()
+    for frame, box in given_seeds:
+        before, seeds = seeds, with_seed(seeds, frame, box)
+        assert first_difference(before, seeds) in (frame, None)
+    wanted = {frame: box for frame, box in dict(given_seeds).items() if (frame, box) != (0, None)}
+    assert dict(seeds) == wanted and [frame for frame, _ in seeds] == sorted(wanted)
 
 
 def test_clicking_a_spike_goes_to_its_frame(open_window: Opener, qtbot: QtBot, clip: Path) -> None:
@@ -214,21 +266,6 @@ def test_clicking_a_spike_goes_to_its_frame(open_window: Opener, qtbot: QtBot, c
     qtbot.waitUntil(lambda: shows(window, found[1].frame))
     window.actions_by_key["jump_previous"].trigger()
     qtbot.waitUntil(lambda: shows(window, worst))
-
-
-def test_exported_numbers_carry_frame_and_time(
-    open_window: Opener, qtbot: QtBot, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window = open_window(clip)
-    qtbot.waitUntil(lambda: is_computed(window))
-    window.session.playback.seek(30)
-    qtbot.waitUntil(lambda: shows(window, 30))
-    target = clip.with_name("pose.json")
-    monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(target), ""))
-    window.actions_by_key["export_json"].trigger()
-    entry = json.loads(target.read_text(encoding="utf-8"))["poses"][0]
-    assert entry["frame"] == 30
-    assert entry["time_s"] == pytest.approx(1.0)
 
 
 def test_a_video_that_cannot_be_read_leaves_the_old_one(open_window: Opener, qtbot: QtBot, clip: Path) -> None:
@@ -295,10 +332,10 @@ def test_memory_of_heatmaps_is_bounded_and_numbers_stay(monkeypatch: pytest.Monk
         elif field.name != "heatmaps":
             np.testing.assert_array_equal(getattr(again, field.name), getattr(pose, field.name))
     tracks = Tracks(10)
-    first = tracks.of(("a", "", True, False, None))
+    first = tracks.of(("a", "", True, False, ()))
     for name in "bcde":
-        tracks.of((name, "", True, False, None))
-    assert tracks.of(("a", "", True, False, None)) is not first, "the track used longest ago is let go"
+        tracks.of((name, "", True, False, ()))
+    assert tracks.of(("a", "", True, False, ())) is not first, "the track used longest ago is let go"
 
 
 def test_a_frame_whose_heatmaps_were_let_go_gets_them_again(

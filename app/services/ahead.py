@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.clip import Clip
-from app.sources import Box
+from app.clip import Clip, Seeds
 from app.state import ModelEntry
 from core.pose import Pose
 
@@ -26,7 +25,7 @@ class RunRequest:
         model: the run ends where another model was loaded.
         start: the first frame to look at.
         before: the pose of the frame before it, to track on from; None at the start of the clip.
-        box: a box for every frame; None tracks the person.
+        seeds: where tracking starts anew.
         mirror: whether to average with the mirrored picture.
         refine: whether to bend the skeleton in space towards bones that can be real.
     """
@@ -36,7 +35,7 @@ class RunRequest:
     model: ModelEntry
     start: int
     before: Pose | None
-    box: Box | None
+    seeds: Seeds
     mirror: bool
     refine: bool = False
 
@@ -52,7 +51,7 @@ class Run:
         self._next = request.start
         self._reader: VideoReader = VideoReader(request.clip.path, request.clip.index)
         self._tracker: Tracker = Tracker(
-            lambda rgb, box: model.predict(rgb, box, request.mirror, request.refine), request.box, request.before
+            lambda rgb, box: model.predict(rgb, box, request.mirror, request.refine), before=request.before
         )
 
     def step(self) -> tuple[int, Pose] | None:
@@ -67,6 +66,10 @@ class Run:
         if frame.index < self._next:
             # What is left of the clip does not decode.
             return None
+        for number, box in self.request.seeds:
+            # A damaged frame's seed holds for the next one that decodes.
+            if self._next <= number <= frame.index:
+                self._tracker.restart(box)
         self._next = frame.index + 1
         return frame.index, self._tracker.pose(frame.image)
 

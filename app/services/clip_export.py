@@ -1,12 +1,17 @@
-"""Writes a whole clip with the poses found in it, off the GUI thread: as a film, as arrays or as one motion."""
+"""Writes what has many frames, off the GUI thread: a clip with its poses as a film, for programs or as one motion, and
+films of the 3D view, whose frames the GUI thread draws one by one as they are asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from app.clip import Clip, PoseTrack
@@ -17,8 +22,10 @@ from core.pose import Pose
 if TYPE_CHECKING:
     from core.media import Frame
 
-FILM, NPZ, BVH = ".mp4", ".npz", ".bvh"
-SUFFIXES: Final = (FILM, NPZ, BVH)
+FILM, JSON, CSV, NPZ, BVH = ".mp4", ".json", ".csv", ".npz", ".bvh"
+SUFFIXES: Final = (FILM, JSON, CSV, NPZ, BVH)
+TURN_RATE: Final = 30.0
+"""Frames a second of a body that turns around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +45,31 @@ class ClipRequest:
     path: Path
 
 
+@dataclass(frozen=True, eq=False)
+class SpaceRequest:
+    """A film of the 3D view to write.
+
+    Attributes:
+        path: the file to write.
+        count: number of frames.
+        draw: draws a frame by its number as (h, w, 3) RGB; called in the GUI thread.
+        source: the video whose frames a second it has; None for ``TURN_RATE``.
+        frames: what was drawn and is not written yet; None where no more comes.
+    """
+
+    path: Path
+    count: int
+    draw: Callable[[int], NDArray[np.uint8]]
+    source: Path | None = None
+    frames: SimpleQueue[NDArray[np.uint8] | None] = field(default_factory=SimpleQueue)
+
+
 class _CancelledError(Exception):
     """The user does not want the file any more."""
 
 
 class ClipExportService(Worker):
-    """The worker that writes clips, one at a time; its thread starts with the first request."""
+    """The worker that writes them, one at a time; its thread starts with the first request."""
 
     progressed = Signal(int, int)
     """Frames done, all frames."""
@@ -53,12 +79,14 @@ class ClipExportService(Worker):
     """UserError."""
     cancelled = Signal(object)
     """The path that was not written; what was there before stays."""
+    frame_wanted = Signal(object, int)
+    """SpaceRequest and the number of a frame, to be drawn and put into its ``frames``."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("clip export", parent)
-        self._wanted: ClipRequest | None = None
+        self._wanted: ClipRequest | SpaceRequest | None = None
 
-    def write(self, request: ClipRequest) -> None:
+    def write(self, request: ClipRequest | SpaceRequest) -> None:
         """Ask for a file."""
         if not self.isRunning():
             self.start()
@@ -67,7 +95,9 @@ class ClipExportService(Worker):
 
     def cancel(self) -> None:
         """Stop after the frame in work; no file is left."""
-        self._wanted = None
+        request, self._wanted = self._wanted, None
+        if isinstance(request, SpaceRequest):
+            request.frames.put(None)
 
     def ask_to_stop(self) -> None:
         """Let the thread end after the frame in work."""
@@ -76,9 +106,11 @@ class ClipExportService(Worker):
 
     def handle(self, _topic: str, request: Any) -> None:
         """Write one."""
-        assert isinstance(request, ClipRequest)
         try:
-            self._write(request)
+            if isinstance(request, SpaceRequest):
+                self._film_of_space(request)
+            else:
+                self._write(request)
         except _CancelledError:
             self.cancelled.emit(request.path)
         except UserError as error:
@@ -98,8 +130,8 @@ class ClipExportService(Worker):
             return
         index, path = request.clip.index, request.clip.path
         entries = [export.entry(pose, path, frame, float(index.times_s[frame])) for frame, pose in self._poses(request)]
-        write = {NPZ: export.write_npz, BVH: bvh.write}[kind]
-        write(request.path, entries, request.checkpoint)
+        writers = {JSON: export.write_json, CSV: export.write_csv, NPZ: export.write_npz, BVH: bvh.write}
+        writers[kind](request.path, entries, request.checkpoint)
 
     def _film(self, request: ClipRequest) -> None:
         from core import film
@@ -114,6 +146,19 @@ class ClipExportService(Worker):
                         made.add(frame.image, pose, frame.time_s or 0.0)
         finally:
             reader.close()
+
+    def _film_of_space(self, request: SpaceRequest) -> None:
+        from core import film
+
+        rate = TURN_RATE if request.source is None else film.frame_rate(request.source)
+        with film.writing(request.path, rate) as made:
+            for number in range(request.count):
+                self.frame_wanted.emit(request, number)
+                picture = request.frames.get()
+                if picture is None or self._wanted is not request:
+                    raise _CancelledError
+                made.append(picture)
+                self.progressed.emit(number + 1, request.count)
 
     def _poses(self, request: ClipRequest) -> Iterator[tuple[int, Pose]]:
         """Yield each frame that has a pose, telling how far it is.

@@ -51,9 +51,9 @@ def save_json(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: 
     export.write_json(path, [_entry(picture, pose)], checkpoint_of(pose, models))
 
 
-def save_csv(picture: Picture, pose: Pose, path: Path) -> None:
+def save_csv(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:
     """Write what ``predict --csv`` writes; raise UserError if the disk does not let us."""
-    export.write_csv(path, [_entry(picture, pose)])
+    export.write_csv(path, [_entry(picture, pose)], checkpoint_of(pose, models))
 
 
 def _entry(picture: Picture, pose: Pose) -> dict[str, object]:

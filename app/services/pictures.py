@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from core.errors import UserError
 Reader = Callable[[Path], NDArray[np.uint8]]
 LONGEST_SHOWN_PX: Final = 4096
 """Larger pictures are shown reduced: no screen has more, and drawing them would freeze the window."""
+Stamp = tuple[int, int, int]
+"""Of a file: when it was changed, nanoseconds since 1970; its size in bytes; its number on the disk."""
+_FRESH_S: Final = 1.0
+"""A file that was written within this time may be half written."""
+_RETRY_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,19 @@ class PictureService(Worker):
 
     listed = Signal(int, object, object)
     """token, tuple[Path] of pictures, list[UserError]."""
-    relisted = Signal(int, object)
-    """token, tuple[Path]: what there is now of what was opened before."""
+    relisted = Signal(int, object, object)
+    """token, tuple[Path]: what there is now of what was opened before, frozenset[Path]: what of it was written anew."""
     decoded = Signal(int, object)
     """token, Picture."""
     failed = Signal(int, object, object)
     """token, path, UserError."""
+    reread = Signal(int, object)
+    """token, Picture: the same file with what it holds now."""
 
     def __init__(self, reader: Reader = read_with_core, parent: QObject | None = None) -> None:
         super().__init__("pictures", parent)
         self._reader = reader
+        self._stamps: dict[Path, Stamp | None] = {}
 
     def list(self, request: ListRequest) -> None:
         """Ask which pictures there are; a request that still waits is dropped."""
@@ -72,30 +81,71 @@ class PictureService(Worker):
         """Ask for a picture; a request that still waits is dropped."""
         self.post("read", request)
 
+    def read_again(self, request: PictureRequest) -> None:
+        """Ask for a picture whose file was written anew; as long as it cannot be read, nothing is said."""
+        self.post("reread", request)
+
     def handle(self, topic: str, request: Any) -> None:
         """Answer one request."""
         if topic == "list":
-            self.listed.emit(request.token, *_find(request.paths))
+            found, errors = _find(request.paths)
+            self._stamps = {path: _stamp(path) for path in found}
+            self.listed.emit(request.token, found, errors)
         elif topic == "relist":
-            self.relisted.emit(request.token, _find(request.paths)[0])
+            self._relist(request)
+        elif topic == "reread":
+            self._stamps[request.path] = _stamp(request.path)
+            picture = self._decode(request.path)
+            if isinstance(picture, Picture):
+                self.reread.emit(request.token, picture)
         else:
             self._read(request)
 
+    def _relist(self, request: ListRequest) -> None:
+        found, _ = _find(request.paths)
+        now = {path: _stamp(path) for path in found}
+        changed = frozenset(path for path in found if now[path] != self._stamps.get(path, now[path]))
+        # What is gone may come back with other content.
+        self._stamps |= now
+        self.relisted.emit(request.token, found, changed)
+
     def _read(self, request: PictureRequest) -> None:
-        path = request.path
+        while True:
+            stamp = self._stamps[request.path] = _stamp(request.path)
+            picture = self._decode(request.path)
+            if isinstance(picture, Picture):
+                self.decoded.emit(request.token, picture)
+                return
+            if not _is_fresh(stamp) or self.mailbox.is_closed or self.mailbox.holds("read"):
+                self.failed.emit(request.token, request.path, picture)
+                return
+            # It may be half written.
+            time.sleep(_RETRY_S)
+
+    def _decode(self, path: Path) -> Picture | UserError:
         try:
             rgb = self._reader(path)
             shown = reduced(rgb)
         except UserError as error:
-            self.failed.emit(request.token, path, error)
-            return
+            return error
         except Exception as error:  # noqa: BLE001  # decoders raise anything on a broken file
-            wrong = UserError(f"{path.name} could not be read ({type(error).__name__})", "open another picture")
-            self.failed.emit(request.token, path, wrong)
-            return
+            return UserError(f"{path.name} could not be read ({type(error).__name__})", "open another picture")
         sample = sample_truth(path)
         title, truth = (sample.title, sample.truth) if sample else (path.name, None)
-        self.decoded.emit(request.token, Picture(path, title, rgb, shown, truth))
+        return Picture(path, title, rgb, shown, truth)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Return what changes when a file is written, None where it cannot be known."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _is_fresh(stamp: Stamp | None) -> bool:
+    return stamp is not None and abs(time.time() - stamp[0] / 1e9) < _FRESH_S
 
 
 def _find(paths: Iterable[Path]) -> tuple[tuple[Path, ...], list[UserError]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ class ThumbnailService(Worker):
 
     made = Signal(object, object)
     """Path, QImage; None where the file cannot be read."""
+    stale = Signal(object)
+    """Paths whose files were written anew."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("thumbnails", parent)
@@ -25,6 +28,11 @@ class ThumbnailService(Worker):
     def want(self, paths: tuple[Path, ...]) -> None:
         """Ask for these, and for none of those asked for before."""
         self.post("want", paths)
+
+    def forget(self, paths: Collection[Path]) -> None:
+        """Tell that the thumbnails of these are not theirs any more."""
+        if paths:
+            self.stale.emit(paths)
 
     def handle(self, topic: str, request: Any) -> None:
         """Make them until others are wanted."""

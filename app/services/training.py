@@ -11,9 +11,12 @@ import json
 import math
 import signal
 import subprocess
+import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -26,6 +29,10 @@ CONSOLE: Final = "console.txt"
 """What the process printed, in the run's folder."""
 LOG: Final = "log.csv"
 WATCH_MS: Final = 700
+PATIENCE_S: Final = 15.0
+"""A run is taken for alive until its log is this much later than three times its usual step from row to row."""
+_ROWS: Final = 12
+"""How many of the last rows tell what is usual."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class RunView:
         remaining_s: seconds to go at the present speed, None if unknown.
         checkpoint: the newest checkpoint, None if there is none yet.
         samples: the newest picture of sample predictions, None if there is none.
+        logged_s: when the log was last written, seconds since 1970; None if there is none.
+        row_s: the usual time from row to row, seconds; NaN if unknown.
     """
 
     steps: tuple[int, ...] = ()
@@ -76,6 +85,16 @@ class RunView:
     remaining_s: float | None = None
     checkpoint: Path | None = None
     samples: Path | None = None
+    logged_s: float | None = None
+    row_s: float = math.nan
+
+    def silence_s(self, now_s: float) -> float | None:
+        """Return for how long the run has said nothing; None if it is done, or has been silent for too long to live."""
+        if self.logged_s is None or not self.steps or (self.total and self.steps[-1] >= self.total):
+            return None
+        silence_s = max(now_s - self.logged_s, 0.0)
+        usual_s = self.row_s if math.isfinite(self.row_s) else 60.0
+        return silence_s if silence_s <= 3.0 * usual_s + PATIENCE_S else None
 
 
 def read_run(out: Path) -> RunView:
@@ -93,7 +112,7 @@ def read_run(out: Path) -> RunView:
     pictures = [*out.glob("samples-*.png"), *out.glob("samples/*.png")]
     return RunView(
         steps, terms, total, str(rows[-1].get("stage", "")) if rows else "", remaining_s,
-        _newest(list(out.glob("*.safetensors"))), _newest(pictures),
+        _newest(list(out.glob("*.safetensors"))), _newest(pictures), _changed_s(out / LOG), _row_s(terms),
     )  # fmt: skip
 
 
@@ -118,6 +137,20 @@ def _config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return plain if isinstance(plain, dict) else {}
+
+
+def _row_s(terms: dict[str, tuple[float, ...]]) -> float:
+    """Return the median time from row to row, seconds; NaN if it cannot be known."""
+    minutes = terms.get("minutes", ())[-_ROWS:]
+    steps = [60.0 * (after - before) for before, after in pairwise(minutes) if after >= before]
+    return median(steps) if steps else math.nan
+
+
+def _changed_s(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _number(text: str | None) -> float:
@@ -148,6 +181,8 @@ class TrainingService(QObject):
     """The run ended without a fault: its last words."""
     failed = Signal(object)
     """UserError: the run ended with a fault."""
+    heard = Signal(object)
+    """How long ago another process that trains in the folder was last heard of, whole seconds; None: there is none."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -156,6 +191,8 @@ class TrainingService(QObject):
         self.view = RunView()
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: tuple[object, ...] = ()
+        self._heard_s: int | None = None
+        self._ours_until_s = 0.0
         self._timer = QTimer(self, interval=WATCH_MS)
         self._timer.timeout.connect(self._look)
 
@@ -168,14 +205,28 @@ class TrainingService(QObject):
         self._look()
         self._timer.start()
 
+    @property
+    def elsewhere_s(self) -> float | None:
+        """Seconds since another process that trains in the folder was last heard of; None if none seems to."""
+        logged_s = self.view.logged_s
+        if self._process is not None or self.out is None or logged_s is None or logged_s <= self._ours_until_s:
+            return None
+        if self._said_goodbye(self.out, logged_s):
+            return None
+        return self.view.silence_s(time.time())
+
     def start(self, request: TrainingRequest) -> None:
         """Start a run.
 
         Raises:
-            UserError: one is running, or the folder cannot be written.
+            UserError: one is running, here or elsewhere, or the folder cannot be written.
         """
         if self._process is not None:
             raise UserError("a training is running already", "stop it first")
+        self.watch(request.out)
+        if self.elsewhere_s is not None:
+            told = f"another process trains in {request.out}: it was heard of {self.elsewhere_s:.0f} s ago"
+            raise UserError(told, "stop it where it was started, or choose another folder")
         try:
             request.out.mkdir(parents=True, exist_ok=True)
             with (request.out / CONSOLE).open("wb") as console:
@@ -216,6 +267,10 @@ class TrainingService(QObject):
         if seen != self._seen:
             self._seen = seen
             self._show(read_run(self.out))
+        heard_s = None if self.elsewhere_s is None else int(self.elsewhere_s)
+        if heard_s != self._heard_s:
+            self._heard_s = heard_s
+            self.heard.emit(heard_s)
         if self._process is None:
             return
         code = self._process.poll()
@@ -244,8 +299,15 @@ class TrainingService(QObject):
                 signs.append((stat.st_mtime_ns, stat.st_size))
         return tuple(signs)
 
+    @staticmethod
+    def _said_goodbye(out: Path, logged_s: float) -> bool:
+        """Tell whether a run that an earlier window started has ended: its last words came after its last row."""
+        said_s = _changed_s(out / CONSOLE)
+        return said_s is not None and said_s >= logged_s and _last_words(out / CONSOLE).startswith(("Done", "Stopped"))
+
     def _over(self, code: int) -> None:
         self._seen = ()
+        self._ours_until_s = time.time()
         assert self.out is not None
         self.view = read_run(self.out)
         self.changed.emit(self.view)

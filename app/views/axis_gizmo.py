@@ -82,5 +82,8 @@ class AxisGizmo:
         self._lines.set_data(pos=points.astype(np.float32), color=np.repeat(self._colours, 2, axis=0))
         # An axis that points at the viewer keeps its name a little off the others.
         reach = np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)
-        self._names.pos = apart(tips + seen / reach * np.array([18.0, 10.0]))
+        places = tips + seen / reach * np.array([18.0, 10.0])
+        # No name leaves the view at its left.
+        places[:, 0] = np.maximum(places[:, 0], _NAME_PX[0] / 2 + 2.0)
+        self._names.pos = apart(places)
         self._names.color = self._colours

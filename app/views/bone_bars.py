@@ -29,6 +29,9 @@ _GROUP_GAP = 0.55
 _AXIS = "deviation from group, %"
 _ROOM_FOR_AXIS = 190
 _BAR = 0.38
+_ROOM_FOR_NAMES = 560
+_SHORT: Final = {"upper arm": "upper", "forearm": "fore"}
+"""In a narrow plot, where the group above them says of what."""
 
 
 def _layout() -> tuple[dict[str, float], list[tuple[float, str]], dict[str, tuple[float, float]]]:
@@ -58,6 +61,7 @@ class BoneBars(pg.PlotWidget):
         self._state = state
         self._themes = themes
         self._place, ticks, self._spans = _layout()
+        self._ticks = ticks
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
@@ -93,6 +97,12 @@ class BoneBars(pg.PlotWidget):
         super().resizeEvent(event)
         if hasattr(self, "_bars"):
             self.getPlotItem().setLabel("left", _AXIS if self.height() >= _ROOM_FOR_AXIS else "%")
+            narrow = self.width() < _ROOM_FOR_NAMES
+            names = _SHORT if narrow else {}
+            # The two neighbours step apart.
+            self._labels["hips"].setAnchor((0.75 if narrow else 0.5, 0.0))
+            self._labels["shoulders"].setAnchor((0.35 if narrow else 0.5, 0.0))
+            self.getPlotItem().getAxis("bottom").setTicks([[(x, names.get(name, name)) for x, name in self._ticks]])
 
     def heights(self) -> list[float]:
         """Return what is drawn, in the order of the bones."""

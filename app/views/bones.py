@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTableView
 
 from app.colours import VERDICT_COLOURS
@@ -28,6 +28,11 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("R − L, %", "Right minus left over their mean. Real arms and legs differ by a few percent."),
     ("Verdict", "Plausible, doubtful or implausible, by the larger of deviation and left-right difference"),
 )  # fmt: skip
+_VERDICT: Final = 5
+_NARROWEST: Final = 480
+_ROOM_FOR_TITLES: Final = 540
+_AROUND_TITLES: Final = 14
+"""Pixels of the table: its width at least, the width from which on its titles fit in one line, what is around them."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -64,7 +69,8 @@ class BoneModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return COLUMNS[section][1]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(section)
+            # A title that is too long for its column goes on in a second line.
+            return int(self._alignment(section)) | int(Qt.TextFlag.TextWordWrap)
         return None
 
     def data(self, index: _Index, role: int = 0) -> Any:
@@ -175,14 +181,24 @@ class BonesPanel(Panel):
         table.setAlternatingRowColors(True)
         table.setShowGrid(False)
         table.setIconSize(QSize(12, 12))
-        table.setMinimumWidth(380)
+        table.setMinimumWidth(_NARROWEST)
         table.setAccessibleName("Bones")
         table.verticalHeader().hide()
         table.verticalHeader().setDefaultSectionSize(20)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for column in (0, _VERDICT):
+            # Words that are cut say nothing; the numbers between them have room in any column.
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setHighlightSections(False)
         return table
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Give titles that are too long for their columns a second line."""
+        super().resizeEvent(event)
+        header = self.table.horizontalHeader()
+        lines = 1 if self.table.width() >= _ROOM_FOR_TITLES else 2
+        header.setFixedHeight(lines * header.fontMetrics().lineSpacing() + _AROUND_TITLES)
 
     def let_go(self) -> None:
         """Choose no bone."""

@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QImage
 from vispy import scene
 from vispy.color import Color
 
-from app.colours import TRUTH_COLOUR, Rgb
+from app.colours import TRUTH_COLOUR, Rgb, bone_colours, joint_colours
 from app.naming import short_joint_name
+from app.state import Display, HeatmapMode
 from app.theme import Theme
 from app.views import mesh3d
 from app.views.axis_gizmo import AxisGizmo
 from app.views.lit_visual import LitMesh
 from core import skeleton
+from core.pose import Pose
 
 BONE_RADIUS_MM = 24.0
 JOINT_RADIUS_MM = 34.0
@@ -119,6 +122,12 @@ class Scene3D:
         self._bones.visible = self._joints.visible = self._shadow.visible = True
         self.canvas.update()
 
+    def show_pose(self, pose: Pose, display: Display, ghost_mm: NDArray[np.float64] | None) -> None:
+        """Show a pose the way the user wants it shown."""
+        chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
+        colours = bone_colours(display.colours, pose.geometry), joint_colours(display.colours)
+        self.show(pose.joints_mm, *colours, ghost_mm, chosen, display.bone, display.labels)
+
     def clear(self) -> None:
         """Show the floor alone."""
         self._body = self._ghost_body = None
@@ -149,6 +158,15 @@ class Scene3D:
         self.camera.center = tuple(float(value) for value in centre)
         # vispy's scale factor spans the shorter side of the view.
         self.camera.scale_factor = max(float(high[2] - low[2]), float(np.hypot(*(high - low)[:2]))) * 1.18 + 100.0
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return (h, w, 3) RGB of what the view shows, in the screen's own pixels."""
+        # Unlike vispy's own way out, this smooths edges as the screen does.
+        image = self.canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+        if image.isNull():
+            return np.ascontiguousarray(self.canvas.render(alpha=False))
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
     def on_screen(self) -> NDArray[np.float64] | None:
         """Return (16, 4) of the skeleton as the view shows it: x, y and the joint's radius in pixels, and its depth."""

@@ -13,9 +13,11 @@ from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWi
 
 from app.colours import bone_colours, joint_colours
 from app.notifications import Notifier
-from app.state import AppState, HeatmapMode
+from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.panel import EmptyState, Panel
+from app.views.space_film import SpaceFilm
+from app.views.turning import AutoTurn
 from core import skeleton
 from core.pose import Pose
 
@@ -26,6 +28,7 @@ PRESETS = (
     ("top", "Top", "From above: depth errors show here first"),
 )
 _NARROWEST = 200
+_STEP_DEGREES = 10.0
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
 
@@ -66,6 +69,7 @@ class Skeleton3DPanel(Panel):
         self._state = state
         self._themes = themes
         self.scene = None
+        self.turning: AutoTurn | None = None
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
@@ -83,6 +87,8 @@ class Skeleton3DPanel(Panel):
             return
         self._leads = leads
         if leads:
+            self.turning = AutoTurn(self.scene, self)
+            self.turning.taken.connect(lambda: state.set_display(turning=False))
             self._add_presets()
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
@@ -145,6 +151,28 @@ class Skeleton3DPanel(Panel):
         self.scene.look(*views[key])
         self.scene.fit()
 
+    def turn(self, right: int, up: int) -> None:
+        """Go around the body, and higher or lower, by so many steps."""
+        if self.scene is not None:
+            camera = self.scene.camera
+            camera.azimuth += right * _STEP_DEGREES
+            camera.elevation = min(max(camera.elevation + up * _STEP_DEGREES, -90.0), 90.0)
+
+    def zoom(self, factor: float) -> None:
+        """Make the body larger or smaller in the view."""
+        if self.scene is not None:
+            self.scene.camera.scale_factor /= factor
+
+    @property
+    def looks_from(self) -> tuple[float, float] | None:
+        """Azimuth and elevation of the camera, degrees; None without a 3D view."""
+        return None if self.scene is None else (self.scene.camera.azimuth, self.scene.camera.elevation)
+
+    def look(self, azimuth: float, elevation: float) -> None:
+        """Turn the camera."""
+        if self.scene is not None:
+            self.scene.look(azimuth, elevation)
+
     def fit(self) -> None:
         """Put the whole body in view without turning."""
         if self.scene is not None:
@@ -159,7 +187,7 @@ class Skeleton3DPanel(Panel):
         """Return what the view shows, for export."""
         if self.scene is None:
             return None
-        pixels = np.ascontiguousarray(self.scene.canvas.render(alpha=False))
+        pixels = self.scene.picture()
         height, width = pixels.shape[:2]
         return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
@@ -172,6 +200,18 @@ class Skeleton3DPanel(Panel):
 
             colours = bone_colours(display.colours, pose.geometry)
             drawing3d.draw(painter, area, self._themes.theme, points, colours, joint_colours(display.colours))
+
+    def film(self) -> SpaceFilm:
+        """Return what draws the frames of a film of the view as it stands now.
+
+        Raises:
+            RuntimeError: the machine has no 3D view.
+        """
+        if self.scene is None:
+            raise RuntimeError("there is no 3D view to film")
+        pose = self.shown_pose()
+        ghost = None if pose is None else self._ghost(pose)
+        return SpaceFilm(self.scene, self._state.display, pose, ghost, self.refresh)
 
     def _forget_view(self) -> None:
         self._fitted = False
@@ -186,21 +226,15 @@ class Skeleton3DPanel(Panel):
         scene = self.scene
         if scene is None:
             return
-        pose, picture, display = self.shown_pose(), self._state.picture, self._state.display
+        pose, display = self.shown_pose(), self._state.display
+        if self.turning is not None:
+            self.turning.set_on(display.turning and pose is not None)
         if pose is None:
             scene.clear()
             self.note.setText("")
             return
-        truth = picture.truth if picture is not None and display.ghost else None
-        other = self.ghost_pose()
-        if other is not None:
-            # Not scaled: what the two bodies differ in size belongs to the comparison.
-            ghost = other.joints_mm - other.joints_mm[skeleton.ROOT]
-        else:
-            ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
-        chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
-        colours = bone_colours(display.colours, pose.geometry)
-        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.bone, display.labels)
+        ghost = self._ghost(pose)
+        scene.show_pose(pose, display, ghost)
         if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
@@ -210,6 +244,16 @@ class Skeleton3DPanel(Panel):
             self.note.setToolTip("")
         else:
             error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            name, how = ("the truth", " after scaling the truth to the same size") if other is None else ("B", "")
+            to_truth = ("the truth", " after scaling the truth to the same size")
+            name, how = to_truth if self.ghost_pose() is None else ("B", "")
             self.note.setText(f"{refined}{error_mm:.0f} mm from {name}")
             self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")
+
+    def _ghost(self, pose: Pose) -> NDArray[np.float64] | None:
+        """Return (16, 3) mm of what stands pale beside a pose: another model's, or the truth."""
+        other, picture = self.ghost_pose(), self._state.picture
+        if other is not None:
+            # Not scaled: what the two bodies differ in size belongs to the comparison.
+            return other.joints_mm - other.joints_mm[skeleton.ROOT]
+        truth = picture.truth if picture is not None and self._state.display.ghost else None
+        return None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +78,13 @@ class TrailModel(QAbstractListModel):
         if path in self.paths:
             row = self.paths.index(path)
             self._changed(row, row)
+
+    def forget(self, paths: Collection[Path]) -> None:
+        """Have these made anew when they are in sight."""
+        for path in paths:
+            if self._pixmaps.pop(path, None) is not None and path in self.paths:
+                row = self.paths.index(path)
+                self._changed(row, row)
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
         """Return the number of files."""
@@ -156,6 +163,7 @@ class ThumbnailsPanel(Panel):
         self.list.selectionModel().currentChanged.connect(self._chosen)
         self.list.verticalScrollBar().valueChanged.connect(lambda _value: self._later())
         service.made.connect(self.model.take)
+        service.stale.connect(self.model.forget)
         state.trail_changed.connect(self._show_trail)
         themes.changed.connect(self._retheme)
         self._retheme()

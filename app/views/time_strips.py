@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.clip import Clip, PoseTrack
+from app.clip import Clip, PoseTrack, Seeds
 from app.colours import SIDE_COLOURS
 from app.naming import short_name
 from app.theme import Theme
@@ -50,6 +50,7 @@ class TimeStrips(QWidget):
         self._track: PoseTrack | None = None
         self._theme: Theme | None = None
         self._frame = 0
+        self._seeds: Seeds = ()
         self._rows_shown = True
         self._drawn: QPixmap | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -72,9 +73,9 @@ class TimeStrips(QWidget):
         self._clip, self._frame = clip, 0
         self._redraw()
 
-    def show_track(self, track: PoseTrack | None, limit_percent: float) -> None:
-        """Show what is known of the poses now."""
-        self._track = track
+    def show_track(self, track: PoseTrack | None, seeds: Seeds, limit_percent: float) -> None:
+        """Show what is known of the poses now, and where tracking starts anew."""
+        self._track, self._seeds = track, seeds
         if self._clip is not None:
             self.data.update(track, self._clip.index.rate, limit_percent)
         self._redraw()
@@ -187,6 +188,10 @@ class TimeStrips(QWidget):
         spike = self.spike_near(x, y)
         frame = self.frame_at(x) if spike is None else spike.frame
         text = f"{clip.index.times_s[frame]:.2f} s, frame {frame}"
+        for seed, box in self._seeds if y < _BAR else ():
+            if abs(self.x_of(seed) - x) <= _NEAR:
+                how = "was searched for anew" if box is None else "is followed from the box drawn"
+                text += f"\nframe {seed}: the person {how} here"
         if row is None or track is None or not track.known[frame]:
             return text
         for bone in ROWS[row][1]:
@@ -262,6 +267,11 @@ class TimeStrips(QWidget):
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             left = self.x_of(start)
             painter.drawRect(QRectF(left, 7.5, max(self.x_of(end - 1) - left, 1.0), 5.0))
+
+        painter.setBrush(QColor(theme.text))
+        for seed, _box in self._seeds:
+            x = self.x_of(seed)
+            painter.drawPolygon(QPolygonF([QPointF(x - 3.5, 13.5), QPointF(x + 3.5, 13.5), QPointF(x, 19.5)]))
 
     def _draw_row(self, painter: QPainter, theme: Theme, row: int) -> None:
         label, bones = ROWS[row]

@@ -116,7 +116,7 @@ class TimelinePanel(Panel):
     def _show_track(self) -> None:
         self._refresh.stop()
         if self._state.clip is not None:
-            self.strips.show_track(self._playback.track, self._state.verdict_limits[0])
+            self.strips.show_track(self._playback.track, self._playback.seeds, self._state.verdict_limits[0])
         self._show_note()
 
     def _show_note(self) -> None:

@@ -66,6 +66,7 @@ class TrainingWindow(QDialog):
         QVBoxLayout(self).addWidget(splitter)
         service.state_changed.connect(self._show_state)
         service.changed.connect(self._show_run)
+        service.heard.connect(lambda _heard_s: self._show_state(service.state))
         service.ended.connect(lambda words: self.says.setText(as_sentence(words) or "Done."))
         service.failed.connect(lambda error: self.says.setText(str(error)))
         self._show_state(service.state)
@@ -90,6 +91,7 @@ class TrainingWindow(QDialog):
         self.state = QLabel(objectName="emptyTitle")
         self.bar = QProgressBar(textVisible=False)
         self.progress = QLabel(objectName="muted", wordWrap=True)
+        self.elsewhere = QLabel(wordWrap=True, visible=False)
         self.says = QLabel(wordWrap=True)
         self.says.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.sample = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True, objectName="muted")
@@ -102,7 +104,7 @@ class TrainingWindow(QDialog):
         column.addLayout(form)
         column.addLayout(row)
         column.addSpacing(10)
-        for widget in (self.state, self.bar, self.progress, self.says):
+        for widget in (self.state, self.bar, self.progress, self.elsewhere, self.says):
             column.addWidget(widget)
         column.addWidget(self.sample, 1)
         return left
@@ -136,9 +138,17 @@ class TrainingWindow(QDialog):
             self._show_state(self._service.state)
 
     def _show_state(self, state: WorkerState) -> None:
-        self.state.setText(_STATES[state])
+        heard_s = self._service.elsewhere_s
+        self.state.setText(_STATES[state] if heard_s is None else "Trained by another process")
+        self.elsewhere.setVisible(heard_s is not None)
+        if heard_s is not None:
+            self.elsewhere.setText(
+                f"Last heard of {heard_s:.0f} s ago. This window shows how it goes; "
+                "stop it where it was started (Ctrl+C there saves)."
+            )
         busy = self._busy()
-        self.start_button.setEnabled(not busy)
+        self.start_button.setEnabled(not busy and heard_s is None)
+        self.stop_button.setVisible(heard_s is None)
         self.start_button.setText("Resume" if can_resume(self.out.path) else "Start")
         self.stop_button.setEnabled(state in (WorkerState.STARTING, WorkerState.RUNNING))
         for widget in (self.config, self.data, self.out):
@@ -170,7 +180,7 @@ class TrainingWindow(QDialog):
         speed = view.terms.get("images_per_s", (float("nan"),))[-1]
         if speed > 0:
             parts.append(f"{speed:.0f} images/s")
-        if view.remaining_s is not None and self._busy():
+        if view.remaining_s is not None and (self._busy() or self._service.elsewhere_s is not None):
             parts.append(remaining_text(view.remaining_s))
         self.progress.setText(", ".join(parts))
 

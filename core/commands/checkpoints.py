@@ -1,36 +1,156 @@
-"""``checkpoints``: what is bundled, with the figures that were measured."""
+"""``checkpoints``: what is bundled, with the figures that were measured; the rest on request."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import UserError
 
+if TYPE_CHECKING:
+    from core.checkpoint import CheckpointInfo
+
+SCHEMA: Final = "bonesight.checkpoints/1"
+HASH_SHOWN: Final = 12
+_KEYS: Final = ("training", "data", "terms", "figures")
+_INDENT: Final = 12
+
+_HEADLINES: Final = (
+    # where in a data set's figures, which one, what it is, how it is written
+    (("pck_0.2_torso",), "limb_joints_mean", "PCK at 0.2 torso, 12 limb joints", "{:.1f}", " %"),
+    (("geometry_validity", "mm"), "mean", "left against right, limbs in 3D", "{:.0f}", " mm"),
+    (("three_d", "all"), "mpjpe_training_scale_mm", "MPJPE at training scale", "{:.0f}", " mm"),
+    (("calibration",), "expected_calibration_error", "calibration error of the confidence", "{:.3f}", ""),
+    (("without_people",), "roc_auc", "people against empty places, ROC area", "{:.3f}", ""),
+)
+"""The five figures that say most about a checkpoint; each of the first data set that has it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments: none."""
+    """Declare the command's arguments."""
+    parser.add_argument("names", nargs="*", metavar="NAME|FILE", help="bundled name or file (default: all bundled)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--all", action="store_true", help="print everything that the file tells of itself")
+    how.add_argument("--json", action="store_true", help="print everything as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one block per checkpoint; returns the exit code."""
+    """Print one block per checkpoint; returns the exit code.
+
+    Raises:
+        UserError: there is no such checkpoint, or none at all.
+    """
     from core import checkpoint
 
-    infos = checkpoint.bundled()
+    infos = [checkpoint.describe(name) for name in args.names] or checkpoint.bundled()
     if not infos:
         raise UserError("no checkpoint is bundled with this installation", "install the program again, or train one")
-    for info in infos:
-        trained = "with" if info.geometry_loss else "without"
-        print(f"{info.name}: preset {info.preset}, {trained} the geometry loss, {info.size_bytes / 1e6:.1f} MB")
-        print(f"  sha256    {info.sha256}")
-        for key in ("training", "data", "terms", "figures"):
-            value = info.metadata.get(key)
-            if value:
-                print(f"  {key}")
-                for name, text in flatten(value):
-                    print(f"    {name + ':' if name else '-'} {text}")
+    if args.json:
+        content = {"schema": SCHEMA, "checkpoints": [_whole(info) for info in infos]}
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+        return 0
+    print("\n\n".join("\n".join(_everything(info) if args.all else _headlines(info)) for info in infos))
+    if not args.all:
+        print("\nbonesight checkpoints NAME --all prints everything, --json the same for programs.")
     return 0
+
+
+def _whole(info: CheckpointInfo) -> dict[str, Any]:
+    card = _card(info)
+    return {
+        "name": info.name, "preset": info.preset, "geometry_loss": info.geometry_loss, "sha256": info.sha256,
+        "size_bytes": info.size_bytes, "path": str(info.path), "card": None if card is None else str(card),
+        "metadata": info.metadata,
+    }  # fmt: skip
+
+
+def _first_line(info: CheckpointInfo) -> str:
+    trained = "with" if info.geometry_loss else "without"
+    return f"{info.name}: preset {info.preset}, trained {trained} the geometry loss, {info.size_bytes / 1e6:.1f} MB"
+
+
+def _everything(info: CheckpointInfo) -> Iterator[str]:
+    yield _first_line(info)
+    yield f"  sha256    {info.sha256}"
+    for key in _KEYS:
+        value = info.metadata.get(key)
+        if value:
+            yield f"  {key}"
+            for name, text in flatten(value):
+                yield f"    {name + ':' if name else '-'} {text}"
+
+
+def _headlines(info: CheckpointInfo) -> Iterator[str]:
+    yield _first_line(info)
+    told: list[tuple[str, str]] = [("network", _network(info)), ("sha256", f"{info.sha256[:HASH_SHOWN]}…")]
+    told += [("trained on", _trained_on(info.metadata))]
+    told += [("measured", text) for text in figures(info.metadata)] or [("measured", "nothing yet")]
+    told += [("terms", f"{name}: {text}") for name, text in flatten(info.metadata.get("terms") or {})]
+    card = _card(info)
+    told += [("card", "none" if card is None else str(card))]
+    before = ""
+    for name, text in told:
+        yield f"  {'' if name == before else name:{_INDENT}}{text}"
+        before = name
+
+
+def _network(info: CheckpointInfo) -> str:
+    shape = info.metadata["network"]
+    parts = [(shape.get("input_px"), "{} px in"), (shape.get("heatmap_px"), "maps of {} px")]
+    parts += [(shape.get("stacks"), "{} stacks")]
+    return ", ".join(form.format(value) for value, form in parts if value) or "of its own"
+
+
+def _trained_on(metadata: Mapping[str, Any]) -> str:
+    sets, training = _mapping(metadata.get("data")), _mapping(metadata.get("training"))
+    parts = [
+        f"{_mapping(used).get('pictures', '?')} pictures of {name} ({_mapping(used).get('labels', 'no labels told')})"
+        for name, used in sets.items()
+    ]
+    text = ", ".join(parts) or "data it does not tell"
+    if "samples" in training and "steps" in training:
+        text += f"; {training['steps']} steps, {training['samples']} samples"
+    earlier = _mapping(training.get("begun_from")).get("name")
+    return f"{text}, from the weights of an earlier {earlier}" if earlier else text
+
+
+def figures(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the headline figures of a checkpoint, each with its 95 % interval where it has one.
+
+    Args:
+        metadata: as its file tells it, which may be a stranger's.
+    """
+    sets = _mapping(metadata.get("figures"))
+    lines = []
+    for place, key, what, form, unit in _HEADLINES:
+        for name, measured in sets.items():
+            found = _mapping(measured)
+            title = str(_mapping(found.get("data")).get("title", name))
+            for step in place:
+                found = _mapping(found.get(step))
+            if isinstance(found.get(key), int | float):
+                lines.append(f"{what}: {form.format(found[key])}{unit}{_interval(found, key, form)}, {title}")
+                break
+    return lines
+
+
+def _interval(found: Mapping[str, Any], key: str, form: str) -> str:
+    match found.get(f"{key}_95_percent"):
+        case [int() | float() as low, int() | float() as high]:
+            return f" (95 %: {form.format(low)} to {form.format(high)})"
+    return ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _card(info: CheckpointInfo) -> Path | None:
+    path = info.path.with_suffix(".md")
+    return path if path.is_file() else None
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ def _check(args: argparse.Namespace) -> frozenset[outputs.FileKey]:
     flows = args.live or any(sources.is_live(text) for text in args.inputs)
     if flows and args.mp4 is not None:
         raise UserError("--mp4 needs every frame, and a live source gives only the newest", "give a video, not --live")
-    written = {name: getattr(args, name) for name in outputs.ONE_FILE}
+    written = outputs.one_file(args)
     written["jsonl"] = None if args.jsonl in (None, "-") else Path(args.jsonl)
     return outputs.protect([*map(Path, args.inputs), Path(args.checkpoint)], written)
 

@@ -45,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mp4", type=Path, metavar="DIR", help="write every video with its skeletons drawn in")
 
 
+def one_file(args: argparse.Namespace) -> dict[str, Path | None]:
+    """Return the files that hold all inputs by the option that names each, with what is written beside one."""
+    from core.export import note_of
+
+    named = {name: getattr(args, name) for name in ONE_FILE}
+    return {**named, "csv's note": None if args.csv is None else note_of(args.csv)}
+
+
 def file_key(path: Path) -> FileKey | None:
     """Return what is the same for every name of one file (links, upper and lower case), None if it is not there."""
     try:
@@ -248,7 +256,7 @@ class Outputs(Files):
         args = self.args
         writers: list[tuple[str, Path | None, Callable[[], Path]]] = [
             ("JSON", args.json, lambda: export.write_json(args.json, self.entries, self.checkpoint, failed)),
-            ("CSV", args.csv, lambda: export.write_csv(args.csv, self.entries)),
+            ("CSV", args.csv, lambda: export.write_csv(args.csv, self.entries, self.checkpoint)),
             ("NPZ", args.npz, lambda: export.write_npz(args.npz, self.entries, self.checkpoint)),
             ("Report", args.report, lambda: report.write(
                 args.report, self.pages.kept, self.checkpoint, self.terms, failed, self.pages.left_out)),

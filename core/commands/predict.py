@@ -150,9 +150,7 @@ def run(args: argparse.Namespace) -> int:
         return live.run(args)
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
-    protected = outputs.protect(
-        [*files, Path(args.checkpoint), args.boxes], {name: getattr(args, name) for name in outputs.ONE_FILE}
-    )
+    protected = outputs.protect([*files, Path(args.checkpoint), args.boxes], outputs.one_file(args))
     loaded = checkpoint.load(args.checkpoint)
     summary, terms, stems = checkpoint.summary(loaded.info), checkpoint.terms(loaded.info), figure_stems(files)
     with sharding.shared() as share:

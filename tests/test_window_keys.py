@@ -1,0 +1,89 @@
+"""Everything without the mouse: the box, the 3D view, the menus; and the Help page lists all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_fakes import FakeBackend, Opener
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.actions import ACTIONS, help_text
+from app.window import MainWindow
+
+pytest_plugins = ("app_fixtures",)
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+def has_keyboard(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+
+
+def test_the_box_is_moved_and_sized_by_keys_and_a_held_key_is_undone_at_once(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    backend = FakeBackend()
+    window = open_window(photo, backend)
+    has_keyboard(window, qtbot)
+    assert window.state.pose is not None
+    found = np.array(window.state.pose.box_px)
+    step = 0.04 * max(found[2:])
+    for _ in range(3):
+        qtbot.keyClick(window, Qt.Key.Key_Right, CTRL)
+    qtbot.keyClick(window, Qt.Key.Key_Up, CTRL)
+    np.testing.assert_allclose(window.state.box_px, found + (3 * step, -step, 0, 0))
+    moved = np.array(window.state.box_px)
+    qtbot.keyClick(window, Qt.Key.Key_Up, CTRL | SHIFT)
+    larger = np.array(window.state.box_px)
+    np.testing.assert_allclose(larger[2:], moved[2:] * 1.04)
+    np.testing.assert_allclose(larger[:2] + larger[2:] / 2, moved[:2] + moved[2:] / 2)
+    qtbot.waitUntil(lambda: bool(backend.asked) and backend.asked[-1][1] == window.state.box_px)
+    qtbot.keyClick(window, Qt.Key.Key_Z, CTRL)
+    assert window.state.box_px is None and not window.actions_by_key["undo"].isEnabled()
+
+
+def test_without_a_picture_there_is_no_box_to_move(open_window: Opener) -> None:
+    window = open_window()
+    window.actions_by_key["box_left"].trigger()
+    assert any("no box to move" in text for text in window.toasts.texts)
+
+
+def test_the_3d_view_is_turned_by_keys_and_where_it_looks_from_is_remembered(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    open_window.gl = True
+    window = open_window(photo)
+    if window.space.scene is None:
+        pytest.skip(str(window.space.fault))
+    has_keyboard(window, qtbot)
+    camera = window.space.scene.camera
+    azimuth, elevation, scale = camera.azimuth, camera.elevation, camera.scale_factor
+    qtbot.keyClick(window, Qt.Key.Key_Right, SHIFT)
+    qtbot.keyClick(window, Qt.Key.Key_Up, SHIFT)
+    qtbot.keyClick(window, Qt.Key.Key_Plus)
+    assert (camera.azimuth, camera.elevation) == (azimuth + 10.0, elevation + 10.0)
+    assert camera.scale_factor < scale
+    window.close()
+    again = open_window(photo)
+    assert again.space.looks_from == pytest.approx((azimuth + 10.0, elevation + 10.0))
+
+
+def test_help_lists_everything_and_every_menu_has_a_key_of_its_own(open_window: Opener) -> None:
+    page = help_text()
+    for spec in ACTIONS:
+        assert f"<td>{spec.text.rstrip('…')}&nbsp;" in page, spec.key
+        for keys in spec.shortcuts:
+            assert keys in page
+    window = open_window()
+    names = [action.text() for action in window.menuBar().actions()]
+    keys = [name[name.index("&") + 1].lower() for name in names]
+    assert len(set(keys)) == len(keys)
+
+
+def test_no_two_actions_share_a_key() -> None:
+    keys = [keys for spec in ACTIONS for keys in spec.shortcuts]
+    assert len(set(keys)) == len(keys)
