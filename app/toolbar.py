@@ -27,6 +27,9 @@ from app.theme import Theme
 from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
+_TAKE_OUT = "…take out"
+_ROOM_FOR_WORDS = 1640
+"""From this width in pixels on, the toolbar has words beside its icons with four models too."""
 
 
 class ModelPicker(QWidget):
@@ -35,13 +38,14 @@ class ModelPicker(QWidget):
     def __init__(
         self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None], *, name: str = "Model",
         tip: str = "Which checkpoint looks at the picture (M: the next one)",
-        current: Callable[[], ModelEntry | None] | None = None,
+        current: Callable[[], ModelEntry | None] | None = None, take_out: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._state = state
         self._current = current or (lambda: state.model)
         self._choose = choose
         self._open_file = open_file
+        self._take_out = take_out
         self.combo = QComboBox()
         self.combo.setMinimumContentsLength(13)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -68,6 +72,8 @@ class ModelPicker(QWidget):
         if self._state.models:
             self.combo.insertSeparator(self.combo.count())
         self.combo.addItem("Open checkpoint…", _OPEN_FILE)
+        if self._take_out is not None:
+            self.combo.addItem("Take out of the comparison", _TAKE_OUT)
         model = self._current()
         place = -1 if model is None else self.combo.findData(model.source)
         self.combo.setCurrentIndex(place)
@@ -78,6 +84,8 @@ class ModelPicker(QWidget):
         source = self.combo.itemData(index)
         if source == _OPEN_FILE:
             self._open_file()
+        elif source == _TAKE_OUT and self._take_out is not None:
+            self._take_out()
         else:
             model = self._current()
             if model is None or source != model.source:
@@ -89,10 +97,10 @@ class Chrome:
 
     def __init__(
         self, window: QMainWindow, actions: Mapping[str, QAction], picker: ModelPicker, samples: Sequence[Sample],
-        open_path: Callable[[Path], None], other_picker: ModelPicker,
+        open_path: Callable[[Path], None], others: QWidget,
     ) -> None:  # fmt: skip
         self._window = window
-        self._other_picker = other_picker
+        self._others = others
         self._actions = actions
         self._picker = picker
         self._open_path = open_path
@@ -108,6 +116,7 @@ class Chrome:
                 self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
         self._shown: dict[str, QAction] = {}
+        self._bar = QToolBar("Tools", window)
         self._fill_menus()
         self._fill_toolbar()
 
@@ -116,12 +125,24 @@ class Chrome:
         self.samples.setIcon(icons.icon("sample", theme.text, theme.border))
         self.export.setIcon(icons.icon("export", theme.text, theme.border))
 
-    def show_comparing(self, on: bool) -> None:
-        """Offer a second model while two are compared."""
-        self._shown["@model_b"].setVisible(on)
-        # Short: with two models the toolbar just fits a window of 1280 pixels.
-        self._picker.label.setText("A" if on else "Model")
-        self._other_picker.label.setText("B")
+    def show_comparing(self, models: int) -> None:
+        """Offer the other models while several are compared."""
+        self._shown["@model_b"].setVisible(models > 1)
+        # Short: with two models the toolbar just fits a window of 1280 pixels, with more the buttons lose their words.
+        self._picker.label.setText("A" if models > 1 else "Model")
+        few = models <= 2 or self._window.width() >= _ROOM_FOR_WORDS
+        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if few else Qt.ToolButtonStyle.ToolButtonIconOnly
+        self._bar.setToolButtonStyle(style)
+        for button in (self.samples, self.export):
+            button.setToolButtonStyle(style)
+        self._strip_words()
+
+    def _strip_words(self) -> None:
+        """Show what is plain from its icon without its name."""
+        for key in ("previous", "next"):
+            button = self._bar.widgetForAction(self._actions[key])
+            if isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""
@@ -156,7 +177,7 @@ class Chrome:
                     themes.addAction(self._actions[spec.key])
 
     def _fill_toolbar(self) -> None:
-        bar = QToolBar("Tools", self._window)
+        bar = self._bar
         bar.setObjectName("tools")
         bar.setMovable(False)
         bar.setIconSize(QSize(18, 18))
@@ -165,7 +186,7 @@ class Chrome:
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         own = {
-            "@samples": self.samples, "@model": self._picker, "@model_b": self._other_picker, "@export": self.export,
+            "@samples": self.samples, "@model": self._picker, "@model_b": self._others, "@export": self.export,
             "@space": space,
         }  # fmt: skip
         for key in TOOLBAR:
@@ -175,9 +196,7 @@ class Chrome:
                 self._shown[key] = bar.addWidget(own[key])
             else:
                 bar.addAction(self._actions[key])
-                button = bar.widgetForAction(self._actions[key])
-                if key in ("previous", "next") and isinstance(button, QToolButton):
-                    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self._strip_words()
         self._window.addToolBar(bar)
         # Hiding it from a menu would leave no way back.
         bar.toggleViewAction().setVisible(False)
