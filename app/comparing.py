@@ -84,7 +84,7 @@ class Comparing(QObject):
         session.playback.playing_changed.connect(self.ask)
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
-        """Return a function for every action of the Compare menu but the one that asks for a file."""
+        """Return a function for every action of the Compare menu but the one that opens a menu of its own."""
         layouts = list(Layout)
         return {
             "compare": self.switch,
@@ -97,7 +97,7 @@ class Comparing(QObject):
             "compare_arrows": lambda on: self.set_display(arrows=on),
             "compare_ghost": lambda on: self.set_display(ghost=on),
             "compare_model_next": lambda _: self.next_model(),
-            "compare_folder": lambda _: self.many.start_or_stop(),
+            "compare_many": lambda _: self.many.start_or_stop(),
         }
 
     # The chosen one of the others: B, unless the user chose another
@@ -131,6 +131,11 @@ class Comparing(QObject):
     def letters(self) -> str:
         """The letters of all models, A's first."""
         return LETTERS[: len(self.others) + 1]
+
+    @property
+    def grid(self) -> bool:
+        """Whether the pictures stand in two rows: more than two models, side by side."""
+        return self.on and len(self.others) > 1 and self.display.layout is Layout.SIDE
 
     @property
     def poses(self) -> tuple[Pose, ...]:
@@ -217,6 +222,11 @@ class Comparing(QObject):
     def is_full(self) -> bool:
         """Whether there is no room for one more model."""
         return len(self.others) == len(LETTERS) - 1
+
+    def source(self, place: int) -> str:
+        """Return the bundled name or file of B (0), C or D; empty where there is none."""
+        model = self.others[place].model if place < len(self.others) else None
+        return "" if model is None else model.source
 
     def unused(self) -> list[ModelEntry]:
         """Return the models that could be added: those that do not stand here yet."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app.colours import bone_colours, joint_colours
+from app.colours import Rgb, bone_colours, joint_colours
 from app.notifications import Notifier
 from app.state import AppState, HeatmapMode
 from app.theme import ThemeWatcher
@@ -28,6 +29,15 @@ PRESETS = (
 _NARROWEST = 200
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ghost:
+    """Another model's pose to draw pale beside the shown one: its letter, and its colour where there are several."""
+
+    letter: str
+    pose: Pose
+    colour: Rgb | None = None
 
 
 def opengl_fault() -> str | None:
@@ -61,8 +71,8 @@ class Skeleton3DPanel(Panel):
         super().__init__("3D")
         self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
         """The pose that is drawn: a comparison puts another one in its place."""
-        self.ghost_pose: Callable[[], Pose | None] = lambda: None
-        """Another model's pose to draw pale beside it, instead of the truth."""
+        self.ghosts: Callable[[], Sequence[Ghost]] = lambda: ()
+        """Other models' poses to draw pale beside it, instead of the truth."""
         self._state = state
         self._themes = themes
         self.scene = None
@@ -192,24 +202,32 @@ class Skeleton3DPanel(Panel):
             self.note.setText("")
             return
         truth = picture.truth if picture is not None and display.ghost else None
-        other = self.ghost_pose()
-        if other is not None:
-            # Not scaled: what the two bodies differ in size belongs to the comparison.
-            ghost = other.joints_mm - other.joints_mm[skeleton.ROOT]
+        others = self.ghosts()
+        if others:
+            # Not scaled: what the bodies differ in size belongs to the comparison.
+            pale = [other.pose.joints_mm - other.pose.joints_mm[skeleton.ROOT] for other in others]
         else:
-            ghost = None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
+            pale = [] if truth is None else [ghost_joints(pose.joints_mm, truth.joints_mm)]
         chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
         colours = bone_colours(display.colours, pose.geometry)
-        scene.show(pose.joints_mm, colours, joint_colours(display.colours), ghost, chosen, display.bone, display.labels)
+        scene.show(
+            pose.joints_mm, colours, joint_colours(display.colours), np.array(pale), chosen, display.bone,
+            display.labels, tuple(other.colour for other in others),
+        )  # fmt: skip
         if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
         refined = "refined, " if pose.refined else ""
-        if ghost is None:
+        rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
+        apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f} mm from" for ghost in pale]
+        if not pale:
             self.note.setText(f"{refined}floor squares 25 cm")
             self.note.setToolTip("")
+        elif others:
+            told = ", ".join(f"{text} {other.letter}" for text, other in zip(apart, others, strict=True))
+            self.note.setText(f"{refined}{told}")
+            self.note.setToolTip("Mean distance of the 16 joints from the pale body's")
         else:
-            error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            name, how = ("the truth", " after scaling the truth to the same size") if other is None else ("B", "")
-            self.note.setText(f"{refined}{error_mm:.0f} mm from {name}")
-            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")
+            self.note.setText(f"{refined}{apart[0]} the truth")
+            how = "after scaling the truth to the same size"
+            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's {how}")
