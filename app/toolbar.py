@@ -47,7 +47,7 @@ class ModelPicker(QWidget):
         self._open_file = open_file
         self._take_out = take_out
         self.combo = QComboBox()
-        self.combo.setMinimumContentsLength(13)
+        self.combo.setMinimumContentsLength(11)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setAccessibleName(name)
         self.combo.setToolTip(tip)

@@ -253,7 +253,7 @@ class ComparePanel(Panel):
         if others + 1 != self._models_shown:
             self._models_shown = others + 1
             width = sum(self._tables.sizes())
-            share = (0.27, 0.42, 0.5)[others - 1]
+            share = (0.27, 0.42, 0.54)[others - 1]
             self._tables.setSizes([round(share * width), round((1.0 - share) * width)])
 
     def _page(self) -> QWidget:

@@ -20,6 +20,7 @@ from app.views.heatmap_strip import HeatmapStrip
 from app.views.panel import EmptyState, Panel
 from app.views.picture import PicturePanel
 from app.views.pose_layer import PoseLayer
+from app.views.why import WhyCard
 from core.compare import LETTERS
 from core.pose import Pose
 
@@ -141,8 +142,10 @@ class OtherPicturePanel(Panel):
         self._pages.addWidget(self.graphics)
         self.add_content(self._pages, 1)
         self.strip = HeatmapStrip(state, themes)
-        self.strip.shown_pose = self.shown_pose
-        self.add_content(self.strip)
+        self.why = WhyCard(state)
+        self.strip.shown_pose = self.why.shown_pose = self.shown_pose
+        for part in (self.strip, self.why):
+            self.add_content(part)
         state.picture_changed.connect(self._show_picture)
         state.frame_changed.connect(self._show_picture)
         state.display_changed.connect(self.refresh)
@@ -183,6 +186,8 @@ class OtherPicturePanel(Panel):
         wanted = self._place < len(comparing.others) or (grid and self._place < len(LETTERS) - 1)
         self.setVisible(comparing.on and comparing.display.layout is Layout.SIDE and wanted)
         self.strip.setVisible(self._state.picture is not None and not grid)
+        self.why.has_room = not grid
+        self.why.refresh()
         if not comparing.on:
             return
         letter = LETTERS[self._place + 1]
@@ -224,7 +229,7 @@ class PictureCompare(QObject):
         self._state = state
         self._comparing = comparing
         self._linking = False
-        panel.shown_pose = panel.strip.shown_pose = lambda: comparing.shown
+        panel.shown_pose = panel.strip.shown_pose = panel.why.shown_pose = lambda: comparing.shown
         self._stands: tuple[object, ...] = (False, comparing.display.layout, 1)
         self.layer = PoseLayer()
         self.arrows = ArrowsItem()
@@ -271,7 +276,10 @@ class PictureCompare(QObject):
         letter = comparing.other.letter
         shown = f"A | {letter}" if split else letter if comparing.flipped else "A"
         self._panel.prefix = f"{shown}  " if comparing.on else ""
+        # In two rows the pictures need all the height.
         self._panel.strip.setVisible(picture is not None and not comparing.grid)
+        self._panel.why.has_room = not comparing.grid
+        self._panel.why.refresh()
         # In A's own panel only those to the chosen one: more would be a tangle.
         show_arrows(self.arrows, comparing, self._state, comparing.pose)
         self._panel.refresh()

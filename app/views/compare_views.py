@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QApplication, QSplitter, QWidget
 
@@ -130,14 +130,22 @@ class _Column(QSplitter):
         self.setChildrenCollapsible(False)
         self.setHandleWidth(6)
         across.setStretchFactor(place, stretch or 1)
+        self._shown: list[QWidget] = []
         self.follow()
 
     def follow(self) -> None:
-        """Be there if one of the panels is; all that are share the height."""
+        """Be there if one of the panels is; all that are share the height, until the user drags the line."""
         shown = [self.widget(place) for place in range(self.count()) if not self.widget(place).isHidden()]
         self.setVisible(bool(shown))
-        if len(shown) > 1:
-            self.setSizes([1000] * self.count())
+        if shown != self._shown:
+            self._shown = shown
+            # What the panels ask for is known only when they are laid out.
+            QTimer.singleShot(0, self, self._share)
+
+    def _share(self) -> None:
+        for place in range(self.count()):
+            self.setStretchFactor(place, 1)
+        self.setSizes([10_000] * self.count())
 
 
 class HeldKey(QObject):
