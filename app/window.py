@@ -285,9 +285,10 @@ class MainWindow(QMainWindow):
         self._commands.take_in(event.mimeData(), "nothing that can be opened was dropped")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Leave out of the toolbar what a narrow window has no room for."""
+        """Leave out what a small window has no room for."""
         super().resizeEvent(event)
         self._show_models()
+        self.compare_views.resized()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Remember, stop the threads, go."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.colours import COMPARE_COLOURS, compare_ink
@@ -62,8 +62,8 @@ class Histogram(pg.PlotWidget):
     def show_spreads(self, names: Sequence[str], spreads: Sequence[Distribution]) -> None:
         """Show the distribution of each model, A's first."""
         edges, top = bin_edges(), 1.0
-        for curve in self.curves[len(spreads) :]:
-            curve.setData(edges, np.zeros(len(edges) - 1))
+        for place, curve in enumerate(self.curves):
+            curve.setVisible(place < len(spreads))
         for curve, spread in zip(self.curves, spreads, strict=False):
             shares = 100.0 * spread.counts() / max(spread.values.size, 1)
             curve.setData(edges, shares)
@@ -87,6 +87,9 @@ class Histogram(pg.PlotWidget):
     def _retheme(self) -> None:
         theme = self._themes.theme
         plots.paint(self, theme)
+        ground = QColor(theme.canvas)
+        ground.setAlpha(200)
+        self._label.fill = pg.mkBrush(ground)
         for place, curve in enumerate(self.curves):
             curve.setPen(pg.mkPen(*compare_ink(place, theme.dark), width=2))
             curve.setFillLevel(0.0)
@@ -120,11 +123,12 @@ class ManyPage(QWidget):
         self.ranking.setMinimumWidth(360)
         self.ranking.clicked.connect(lambda _index: self._open())
         self.ranking.activated.connect(lambda _index: self._open())
-        across = QSplitter(Qt.Orientation.Horizontal, objectName="compare_many")
+        across = self._across = QSplitter(Qt.Orientation.Horizontal, objectName="compare_many")
         for widget in (self.deviation, self.asymmetry, self.ranking):
             across.addWidget(widget)
         across.setChildrenCollapsible(False)
         across.setSizes([380, 380, 480])
+        self._models_shown = 2
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -162,6 +166,11 @@ class ManyPage(QWidget):
         letters = LETTERS[1 : max(len(result.names), 2)]
         self.ranking.rows.set_columns(columns(letters, video=result.times_s is not None))
         self.ranking.rows.set_rows(ranking_rows(result) if result.tallies else [])
+        if len(letters) + 1 != self._models_shown:
+            self._models_shown = len(letters) + 1
+            wide = sum(self._across.sizes())
+            share = 0.4 if len(letters) == 1 else 0.48
+            self._across.setSizes([round(wide * part) for part in ((1 - share) / 2, (1 - share) / 2, share)])
         self._say()
 
     def _say(self) -> None:
@@ -199,19 +208,20 @@ class ManyPage(QWidget):
 def columns(letters: str, *, video: bool) -> tuple[tuple[str, str], ...]:
     """Return the ranking's columns for the models beside A."""
     moments = f"The frames at which they differ most, {MOMENT_S:g} s and more apart; click one to go there"
-    where = ("Where they differ most", moments if video else "Click a picture to open it")
+    where = "Where they differ most"
+    click = moments if video else "Click a picture to open it"
     of_all = "Mean distance of the 16 joints from A's in millimetres"
     if len(letters) == 1:
         return (
-            where,
+            (where, click),
             ("mm", of_all),
             ("px", "Mean distance of the 16 joints from A's in pixels of that picture"),
             ("degrees", "Mean angle between the bones' directions"),
             ("Most of all", _JOINT_TIP),
         )
     return (
-        where,
-        ("Furthest, mm", f"{of_all}: of the model that is furthest from A"),
+        (where, click),
+        ("mm", f"{of_all}, of the model that is furthest from A"),
         *((f"{letter} mm", f"{letter}: {of_all[0].lower()}{of_all[1:]}") for letter in letters),
         ("Most of all", _JOINT_TIP),
     )

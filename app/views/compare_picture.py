@@ -124,7 +124,7 @@ class OtherPicturePanel(Panel):
         self._place = place
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(200, 160)
+        self.graphics.setMinimumSize(200, 100)
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)
         self.graphics.setAccessibleName(f"Picture with model {LETTERS[place + 1]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QKeyEvent
@@ -15,9 +16,12 @@ from app.views.bones import BonesPanel
 from app.views.compare_picture import OtherPicturePanel, PictureCompare
 from app.views.compare_space import OtherSpace
 from app.views.compare_strip import DifferenceStrip
-from app.views.panel import Panel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Ghost, Skeleton3DPanel
+from app.views.timeline import TimelinePanel
+
+_ROOM_FOR_STRIPS: Final = 960
+"""Height of a window in pixels for pictures, timeline with strips, and the numbers of a comparison."""
 
 
 class CompareViews(QObject):
@@ -35,7 +39,7 @@ class CompareViews(QObject):
         other, other_space, timeline = panels["picture_b"], panels["space_b"], panels["timeline"]
         assert isinstance(picture, PicturePanel) and isinstance(other, OtherPicturePanel)
         assert isinstance(space, Skeleton3DPanel) and isinstance(other_space, OtherSpace)
-        assert isinstance(bones, BonesPanel) and isinstance(timeline, Panel)
+        assert isinstance(bones, BonesPanel) and isinstance(timeline, TimelinePanel)
         comparing, state = context.comparing, context.session.state
         self._panels = panels
         self._context = context
@@ -54,6 +58,7 @@ class CompareViews(QObject):
         self._room = ComparisonRoom(across, panels["thumbnails"], comparing)
         self.strip = DifferenceStrip(context.session, context.themes, comparing)
         timeline.add_content(self.strip)
+        self._timeline = timeline
         self._held = HeldKey(actions["compare_flip"], lambda: comparing.set_display(flipped=False))
         comparing.changed.connect(self._refresh)
         comparing.model_changed.connect(self._refresh)
@@ -87,12 +92,17 @@ class CompareViews(QObject):
             space.follow(self._space)
             space.refresh()
 
+    def resized(self) -> None:
+        """Leave the bones' strips out where the window is too low for them beside a comparison."""
+        self._timeline.give_room(not self._comparing.on or self._timeline.window().height() >= _ROOM_FOR_STRIPS)
+
     def _refresh(self) -> None:
         comparing, display = self._comparing, self._comparing.display
         if comparing.on and len(comparing.others) > 1:
             self._grow()
         for column in self._columns:
             column.follow()
+        self.resized()
         self._bones.setVisible(not comparing.on)
         letter = comparing.other.letter
         self._space.title.setText(f"3D {letter if comparing.flipped else 'A'}" if comparing.on else "3D")

@@ -79,7 +79,7 @@ class Skeleton3DPanel(Panel):
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
-        self._holder.setMinimumSize(_NARROWEST, 180)
+        self._holder.setMinimumSize(_NARROWEST, 100)
         QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:

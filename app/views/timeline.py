@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
+from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QToolButton
 
 from app import icons
 from app.playback import SPEEDS, Playback
@@ -23,6 +23,7 @@ class TimelinePanel(Panel):
         self._state = state
         self._themes = themes
         self._playback = playback
+        self._has_room = True
         self.strips = TimeStrips()
         keep_keys(self.strips)
         self.readout = QLabel(objectName="sentence")
@@ -106,8 +107,18 @@ class TimelinePanel(Panel):
     def _show_speed(self) -> None:
         self.speed.setCurrentIndex(self.speed.findData(self._playback.speed))
 
+    def give_room(self, enough: bool) -> None:
+        """Say whether there is room for the strips of the bones under the scrub bar."""
+        if enough != self._has_room:
+            self._has_room = enough
+            self._show_rows()
+
     def _show_rows(self) -> None:
-        self.strips.show_rows(self._state.display.strips)
+        shown = self._state.display.strips and self._has_room
+        self.strips.show_rows(shown)
+        # Without the strips there is nothing that could use more height.
+        policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Maximum
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
 
     def _later(self) -> None:
         if not self._refresh.isActive():
