@@ -206,14 +206,14 @@ class Comparing(QObject):
             self.switch(False)
             return
         other = self.others.pop(place)
+        chosen = self.display.chosen
+        self.display = replace(self.display, chosen=min(chosen - (place < chosen), len(self.others) - 1))
+        for letter, left in zip(LETTERS[1:], self.others, strict=False):
+            left.letter = letter
         other.switch(False)
         other.inference.finished.connect(lambda: self._gone(other))
         self._leaving.append(other)
         other.inference.ask_to_stop()
-        for letter, left in zip(LETTERS[1:], self.others, strict=False):
-            left.letter = letter
-        chosen = self.display.chosen
-        self.display = replace(self.display, chosen=min(chosen - (place < chosen), len(self.others) - 1))
         self.many.take(self.others)
         self.model_changed.emit()
         self.changed.emit()

@@ -65,12 +65,16 @@ def draw(image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[
     draw_models(figure, image, poses, comparisons)
     _joint_table(figure.add_axes((0.755, 0.49, 0.23, 0.40)), comparisons)
     _totals(figure.add_axes((0.755, 0.10, 0.23, 0.35)), comparisons)
-    hashes = "   ".join(f"{pose.checkpoint_sha256[:8]}" for pose in poses)
     words, furthest = max(zip(sentences(comparisons), comparisons, strict=True), key=lambda pair: pair[1].mean_mm)
-    if len(poses) > 2:
-        words = f"A and {LETTERS[comparisons.index(furthest) + 1]}: {words}"
-    foot(figure, words, f"sha256 {hashes}")
+    if len(poses) == 2:
+        foot(figure, words, "   ".join(_hash(pose) for pose in poses))
+    else:
+        foot(figure, f"A and {LETTERS[comparisons.index(furthest) + 1]}: {words}", "")
     return figure
+
+
+def _hash(pose: Pose) -> str:
+    return f"sha256 {pose.checkpoint_sha256[:8]}"
 
 
 def _draw_two(
@@ -99,17 +103,18 @@ def _draw_grid(
 ) -> None:
     """Draw two rows of two: each model's picture with arrows from A's joints, and its 3D beside it."""
     apart = [f"{letter} {_apart(found)}" for letter, found in zip(LETTERS[1:], comparisons, strict=False)]
-    _facts(figure, f"from A on average: {'   '.join(apart)}   ·   the same picture and box")
-    part = _part(poses, 0.145 * 14.0 / (0.345 * 7.84))
+    _facts(figure, f"from A on average: {'   '.join(apart)}")
+    part = _part(poses, 0.115 * 14.0 / (0.345 * 7.84))
     for place, pose in enumerate(poses):
-        left, bottom = 0.02 + 0.365 * (place % 2), 0.50 - 0.405 * (place // 2)
+        left, bottom = 0.02 + 0.366 * (place % 2), 0.50 - 0.405 * (place // 2)
         _heading(figure, left, bottom + 0.37, f"{LETTERS[place]}   {pose.checkpoint_name}")
-        axes = figure.add_axes((left, bottom, 0.145, 0.345))
+        figure.text(left + 0.35, bottom + 0.37, _hash(pose), size=8, color=QUIET, va="center", ha="right", **PLAIN)
+        axes = figure.add_axes((left, bottom, 0.115, 0.345))
         photo(axes, image, pose, part)
         if place:
             _arrows(axes, poses[0], pose, part)
-        two_sides(figure, pose, (left + 0.172, bottom + 0.045, 0.175, 0.275), *poses)
-    side_legend(figure, 0.62)
+        two_sides(figure, pose, (left + 0.15, bottom + 0.045, 0.19, 0.275), *poses)
+    side_legend(figure, 0.755)
 
 
 def _facts(figure: Figure, text: str) -> None:
@@ -183,12 +188,12 @@ def _totals(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     """Draw what the bones of each model say in all."""
     reports = (comparisons[0].geometry_a, *(found.geometry_b for found in comparisons))
     rows = [
-        ("deviation of bones, mean %", *(f"{deviation_percent(each).mean():.1f}" for each in reports)),
-        ("left against right, mean %", *(f"{asymmetry_percent(each).mean():.1f}" for each in reports)),
+        ("deviation, mean %", *(f"{deviation_percent(each).mean():.1f}" for each in reports)),
+        ("left-right, mean %", *(f"{asymmetry_percent(each).mean():.1f}" for each in reports)),
         ("geometry loss", *(f"{each.loss:.4f}" for each in reports)),
     ]
     rows += [
-        (f"of it {name}", *(f"{each.groups[name]:.4f}" for each in reports)) for name in reversed(skeleton.GROUP_NAMES)
+        (f"loss, {name}", *(f"{each.groups[name]:.4f}" for each in reports)) for name in reversed(skeleton.GROUP_NAMES)
     ]
     step = 0.18 if len(reports) == 2 else 0.15
     columns = tuple((letter, 1.0 - step * (len(reports) - 1 - place)) for place, letter in enumerate(LETTERS))
