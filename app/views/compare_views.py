@@ -55,6 +55,8 @@ class CompareViews(QObject):
         across = picture.parentWidget()
         assert isinstance(across, QSplitter)
         self._columns = [_Column(across, panel) for panel in (picture, other, space, other_space)]
+        self._late: list[OtherPicturePanel | OtherSpace] = []
+        """The panels of C and D, once they are made."""
         self._room = ComparisonRoom(across, panels["thumbnails"], comparing)
         self.strip = DifferenceStrip(context.session, context.themes, comparing)
         timeline.add_content(self.strip)
@@ -88,9 +90,8 @@ class CompareViews(QObject):
             self._columns[place - 1].addWidget(picture)
             self._columns[place + 1].addWidget(space)
             self.pictures.add(picture)
-            picture.refresh()
             space.follow(self._space)
-            space.refresh()
+            self._late += [picture, space]
 
     def resized(self) -> None:
         """Leave the bones' strips out where the window is too low for them beside a comparison."""
@@ -100,6 +101,9 @@ class CompareViews(QObject):
         comparing, display = self._comparing, self._comparing.display
         if comparing.on and len(comparing.others) > 1:
             self._grow()
+        for panel in self._late:
+            # They hear of a change after this object does.
+            panel.refresh()
         for column in self._columns:
             column.follow()
         self.resized()
