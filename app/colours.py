@@ -35,6 +35,11 @@ def compare_ink(place: int, dark: bool) -> Rgb:
     return (red, green, blue) if dark else (int(0.62 * red), int(0.62 * green), int(0.62 * blue))
 
 
+def letter_style(place: int, dark: bool) -> str:
+    """Return the style sheet of a model's letter, from which its lines and ghosts are known."""
+    return f"color: rgb{compare_ink(place, dark)}; font-weight: 600;"
+
+
 LOW_CONFIDENCE: Final = 0.25
 """Under this a joint is drawn hollow and its bones dashed: the network is guessing."""
 

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app import icons
 from app.actions import ACTIONS, MENUS, TOOLBAR
+from app.colours import letter_style
 from app.sources import Sample
 from app.state import AppState, ModelEntry
 from app.theme import Theme
@@ -117,6 +118,7 @@ class Chrome:
         self.recent = QMenu("Open recent", window)
         self._shown: dict[str, QAction] = {}
         self._bar = QToolBar("Tools", window)
+        self._dark = True
         self._fill_menus()
         self._fill_toolbar()
 
@@ -124,18 +126,24 @@ class Chrome:
         """Draw the icons of the menu buttons in the theme's colours."""
         self.samples.setIcon(icons.icon("sample", theme.text, theme.border))
         self.export.setIcon(icons.icon("export", theme.text, theme.border))
+        self._dark = theme.dark
+        self._colour_letter()
 
     def show_comparing(self, models: int) -> None:
         """Offer the other models while several are compared."""
         self._shown["@model_b"].setVisible(models > 1)
         # Short: with two models the toolbar just fits a window of 1280 pixels, with more the buttons lose their words.
         self._picker.label.setText("A" if models > 1 else "Model")
+        self._colour_letter()
         few = models <= 2 or self._window.width() >= _ROOM_FOR_WORDS
         style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if few else Qt.ToolButtonStyle.ToolButtonIconOnly
         self._bar.setToolButtonStyle(style)
         for button in (self.samples, self.export):
             button.setToolButtonStyle(style)
         self._strip_words()
+
+    def _colour_letter(self) -> None:
+        self._picker.label.setStyleSheet(letter_style(0, self._dark) if self._picker.label.text() == "A" else "")
 
     def _strip_words(self) -> None:
         """Show what is plain from its icon without its name."""

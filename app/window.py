@@ -161,7 +161,7 @@ class MainWindow(QMainWindow):
         self.actions_by_key = make_actions(self, handlers)
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
         self.compared = ComparedModels(
-            self.state, self.comparing, commands.open_checkpoint_beside, commands.open_checkpoint_to_add
+            self.state, self.themes, self.comparing, commands.open_checkpoint_beside, commands.open_checkpoint_to_add
         )
         self.chrome = Chrome(
             self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path]),

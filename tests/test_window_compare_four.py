@@ -186,7 +186,7 @@ def test_four_3d_views_turn_together_or_stand_as_ghosts_in_one(open_window: Open
         assert {scene.camera.scale_factor for scene in scenes} == {1000.0 + number}
     window.actions_by_key["compare_ghost"].trigger()
     assert not any(holder.isVisible() for holder in holders)
-    assert window.space.note.text() == "2 mm from B, 8 mm from C, 12 mm from D"
+    assert window.space.note.text() == "from B 2, C 8, D 12 mm"
     bodies = scenes[0]._ghost_body
     assert bodies is not None and bodies.shape == (3 * skeleton.JOINT_COUNT, 3)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QSplitter, QStackedWidget, QToolButton, QWidget
 
+from app.colours import letter_style
 from app.comparing import Comparing, Layout
 from app.naming import short_name
 from app.state import AppState
@@ -118,6 +119,7 @@ class ComparePanel(Panel):
     def __init__(self, state: AppState, themes: ThemeWatcher, comparing: Comparing) -> None:
         super().__init__("Compare")
         self._state = state
+        self._themes = themes
         self._comparing = comparing
         self.sentence = ElidedLabel(objectName="sentence")
         self.note.hide()
@@ -151,6 +153,8 @@ class ComparePanel(Panel):
         comparing.many.changed.connect(self._many_changed)
         state.picture_changed.connect(self._refresh)
         state.clip_changed.connect(self._name_many)
+        themes.changed.connect(self._colour_letters)
+        self._colour_letters()
         state.display_changed.connect(self._follow_choice)
         self._name_many()
         self._refresh()
@@ -197,6 +201,10 @@ class ComparePanel(Panel):
         button.clicked.connect(lambda on: self._comparing.set_display(**{field: on}))
         self.add_control(button)
         return button
+
+    def _colour_letters(self) -> None:
+        for place, button in enumerate(self.letters):
+            button.setStyleSheet(letter_style(place + 1, self._themes.theme.dark))
 
     def _name_many(self) -> None:
         video = self._state.clip is not None

@@ -8,8 +8,10 @@ from functools import partial
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
+from app.colours import letter_style
 from app.comparing import Comparing
 from app.state import AppState, ModelEntry
+from app.theme import ThemeWatcher
 from app.toolbar import ModelPicker
 
 
@@ -17,18 +19,21 @@ class ComparedModels(QWidget):
     """Chooses B, C and D."""
 
     def __init__(
-        self, state: AppState, comparing: Comparing, open_file: Callable[[int], None], add_file: Callable[[], None]
-    ) -> None:
+        self, state: AppState, themes: ThemeWatcher, comparing: Comparing, open_file: Callable[[int], None],
+        add_file: Callable[[], None],
+    ) -> None:  # fmt: skip
         """Make the pickers.
 
         Args:
             state: holds the list of models.
+            themes: gives each letter its colour.
             comparing: is told what the user chooses.
             open_file: asks for a checkpoint's file for one of the places.
             add_file: asks for a checkpoint's file to add.
         """
         super().__init__()
         self._comparing = comparing
+        self._themes = themes
         self._add_file = add_file
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -46,6 +51,7 @@ class ComparedModels(QWidget):
         row.addWidget(self.plus)
         comparing.model_changed.connect(self._refill)
         comparing.changed.connect(self._refill)
+        themes.changed.connect(self._refill)
         self._refill()
 
     def show_menu(self) -> None:
@@ -76,6 +82,7 @@ class ComparedModels(QWidget):
             if there:
                 letter = comparing.others[place].letter
                 picker.label.setText(letter)
+                picker.label.setStyleSheet(letter_style(place + 1, self._themes.theme.dark))
                 picker.combo.setAccessibleName(f"Model {letter}")
                 picker.refill()
         self.plus.setEnabled(not comparing.is_full)

@@ -219,15 +219,16 @@ class Skeleton3DPanel(Panel):
             scene.fit()
         refined = "refined, " if pose.refined else ""
         rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
-        apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f} mm from" for ghost in pale]
+        apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
         if not pale:
             self.note.setText(f"{refined}floor squares 25 cm")
             self.note.setToolTip("")
         elif others:
-            told = ", ".join(f"{text} {other.letter}" for text, other in zip(apart, others, strict=True))
+            told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))
+            told = f"from {told} mm" if len(others) > 1 else f"{apart[0]} mm from {others[0].letter}"
             self.note.setText(f"{refined}{told}")
             self.note.setToolTip("Mean distance of the 16 joints from the pale body's")
         else:
-            self.note.setText(f"{refined}{apart[0]} the truth")
+            self.note.setText(f"{refined}{apart[0]} mm from the truth")
             how = "after scaling the truth to the same size"
             self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's {how}")

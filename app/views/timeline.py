@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QToolButton
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from app import icons
 from app.playback import SPEEDS, Playback
@@ -13,6 +13,8 @@ from app.views.panel import Panel, keep_keys
 from app.views.time_strips import TimeStrips
 
 _REFRESH_MS = 250
+_NO_LIMIT = 16_777_215
+"""The largest height Qt knows."""
 
 
 class TimelinePanel(Panel):
@@ -23,7 +25,7 @@ class TimelinePanel(Panel):
         self._state = state
         self._themes = themes
         self._playback = playback
-        self._has_room = True
+        self._has_room = self._rows_shown = True
         self.strips = TimeStrips()
         keep_keys(self.strips)
         self.readout = QLabel(objectName="sentence")
@@ -114,11 +116,19 @@ class TimelinePanel(Panel):
             self._show_rows()
 
     def _show_rows(self) -> None:
-        shown = self._state.display.strips and self._has_room
-        self.strips.show_rows(shown)
-        # Without the strips there is nothing that could use more height.
-        policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Maximum
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
+        self._rows_shown = self._state.display.strips and self._has_room
+        self.strips.show_rows(self._rows_shown)
+        self._limit_height()
+
+    def event(self, event: QEvent) -> bool:
+        """Follow what the parts ask for."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._limit_height()
+        return super().event(event)
+
+    def _limit_height(self) -> None:
+        """Without the strips there is nothing that could use more height."""
+        self.setMaximumHeight(_NO_LIMIT if self._rows_shown else self.minimumSizeHint().height())
 
     def _later(self) -> None:
         if not self._refresh.isActive():
