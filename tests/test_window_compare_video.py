@@ -202,3 +202,20 @@ def test_the_window_compares_a_video_as_the_command_does(open_window: Opener, qt
     for frame, item in enumerate(told):
         assert b.mean_mm[frame] == pytest.approx(item["mean"]["distance_mm"], abs=0.01)
         assert c.mean_mm[frame] == pytest.approx(item["others"]["c"]["mean"]["distance_mm"], abs=0.01)
+
+
+def test_in_a_low_window_the_timeline_leaves_its_height_to_the_pictures(
+    open_window: Opener, qtbot: QtBot, clip: Path
+) -> None:
+    window = open_window(clip, NumberedBackend())
+    tall = window.timeline.height()
+    window.actions_by_key["compare"].trigger()
+
+    def panels_touch() -> bool:
+        below = window.timeline.mapTo(window, window.timeline.rect().bottomLeft()).y()
+        return window.compare_panel.mapTo(window, window.compare_panel.rect().topLeft()).y() - below <= 8
+
+    qtbot.waitUntil(lambda: window.timeline.height() < tall - 60 and panels_touch())
+    assert window.height() == 700 and window.compare_views.strip.isVisible()
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.timeline.height() >= tall - 30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from app import icons
@@ -19,6 +19,9 @@ _NO_LIMIT = 16_777_215
 
 class TimelinePanel(Panel):
     """Shown for videos only."""
+
+    limited = Signal()
+    """Without the strips it wants less height than it may have."""
 
     def __init__(self, state: AppState, themes: ThemeWatcher, playback: Playback) -> None:
         super().__init__("Video")
@@ -128,7 +131,10 @@ class TimelinePanel(Panel):
 
     def _limit_height(self) -> None:
         """Without the strips there is nothing that could use more height."""
-        self.setMaximumHeight(_NO_LIMIT if self._rows_shown else self.minimumSizeHint().height())
+        limit = _NO_LIMIT if self._rows_shown else self.minimumSizeHint().height()
+        if limit != self.maximumHeight():
+            self.setMaximumHeight(limit)
+            self.limited.emit()
 
     def _later(self) -> None:
         if not self._refresh.isActive():
