@@ -160,9 +160,11 @@ class Compared(QObject):
         stop = clip.count if not gap.size else start + int(gap[0])
         self._run_token += 1
         self.running, self._found_in_run = True, 0
-        how = (self._state.mirror, self._state.refine)
-        boxes = lead.boxes_px(start, stop)
-        self.inference.run_ahead(RunRequest(self._run_token, clip, model, start, None, None, *how, boxes))
+        request = RunRequest(
+            self._run_token, clip, model, start, before=None, box=None, mirror=self._state.mirror,
+            refine=self._state.refine, boxes=lead.boxes_px(start, stop),
+        )  # fmt: skip
+        self.inference.run_ahead(request)
 
     def _begin_anew(self) -> None:
         # Another video is gone through by itself again.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -29,8 +29,6 @@ from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
 _TAKE_OUT = "…take out"
-_ROOM_FOR_WORDS = 1640
-"""From this width in pixels on, the toolbar has words beside its icons with four models too."""
 
 
 class ModelPicker(QWidget):
@@ -93,6 +91,37 @@ class ModelPicker(QWidget):
                 self._choose(source)
 
 
+class _ToolStrip(QToolBar):
+    """Shows icons alone where the window is too narrow for their names: what stands at the right end must stay."""
+
+    def __init__(self, title: str, parent: QWidget) -> None:
+        super().__init__(title, parent)
+        self._always: list[QToolButton] = []
+
+    def keep_icon(self, button: QToolButton) -> None:
+        """Show this button without its name in any case."""
+        self._always.append(button)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Find out whether there is room for the names."""
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Show names where they fit."""
+        both, icon = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+        for style in (both, icon):
+            for button in self.findChildren(QToolButton):
+                if button.icon().isNull() or button.objectName() == "qt_toolbar_ext_button":
+                    continue
+                button.setToolButtonStyle(icon if button in self._always else style)
+            layout = self.layout()
+            layout.invalidate()
+            if layout.sizeHint().width() <= self.width():
+                break
+
+
 class Chrome:
     """Menus and toolbar of the window."""
 
@@ -117,7 +146,6 @@ class Chrome:
                 self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
         self._shown: dict[str, QAction] = {}
-        self._bar = QToolBar("Tools", window)
         self._dark = True
         self._fill_menus()
         self._fill_toolbar()
@@ -132,25 +160,13 @@ class Chrome:
     def show_comparing(self, models: int) -> None:
         """Offer the other models while several are compared."""
         self._shown["@model_b"].setVisible(models > 1)
-        # Short: with two models the toolbar just fits a window of 1280 pixels, with more the buttons lose their words.
+        # Short: with two models the toolbar just fits a window of 1280 pixels.
         self._picker.label.setText("A" if models > 1 else "Model")
         self._colour_letter()
-        few = models <= 2 or self._window.width() >= _ROOM_FOR_WORDS
-        style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if few else Qt.ToolButtonStyle.ToolButtonIconOnly
-        self._bar.setToolButtonStyle(style)
-        for button in (self.samples, self.export):
-            button.setToolButtonStyle(style)
-        self._strip_words()
+        self._bar.fit()
 
     def _colour_letter(self) -> None:
         self._picker.label.setStyleSheet(letter_style(0, self._dark) if self._picker.label.text() == "A" else "")
-
-    def _strip_words(self) -> None:
-        """Show what is plain from its icon without its name."""
-        for key in ("previous", "next"):
-            button = self._bar.widgetForAction(self._actions[key])
-            if isinstance(button, QToolButton):
-                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""
@@ -185,7 +201,7 @@ class Chrome:
                     themes.addAction(self._actions[spec.key])
 
     def _fill_toolbar(self) -> None:
-        bar = self._bar
+        bar = self._bar = _ToolStrip("Tools", self._window)
         bar.setObjectName("tools")
         bar.setMovable(False)
         bar.setIconSize(QSize(18, 18))
@@ -204,7 +220,9 @@ class Chrome:
                 self._shown[key] = bar.addWidget(own[key])
             else:
                 bar.addAction(self._actions[key])
-        self._strip_words()
+                button = bar.widgetForAction(self._actions[key])
+                if key in ("previous", "next") and isinstance(button, QToolButton):
+                    bar.keep_icon(button)
         self._window.addToolBar(bar)
         # Hiding it from a menu would leave no way back.
         bar.toggleViewAction().setVisible(False)

@@ -287,7 +287,6 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Leave out what a small window has no room for."""
         super().resizeEvent(event)
-        self._show_models()
         self.compare_views.resized()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
