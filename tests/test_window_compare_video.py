@@ -131,9 +131,10 @@ def test_going_through_a_video_can_be_cancelled_and_goes_on_where_it_was(
     assert len(again) <= COUNT - done + 2, "what was done is not done again"
 
 
-def test_the_held_key_flips_while_the_video_plays(open_window: Opener, qtbot: QtBot, clip: Path) -> None:
+def test_the_held_key_flips_while_the_video_plays(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     backend = NumberedBackend()
-    window = comparing_window(open_window, clip, backend)
+    # Slow, so that a busy machine shows some frames of it too.
+    window = comparing_window(open_window, write_clip(tmp_path / "slow.mp4", COUNT, rate=5.0), backend)
     qtbot.waitUntil(lambda: whole(window), timeout=20_000)
     window.comparing.set_display(layout=Layout.SINGLE)
     window.activateWindow()
@@ -146,14 +147,12 @@ def test_the_held_key_flips_while_the_video_plays(open_window: Opener, qtbot: Qt
             seen.append((pose.checkpoint_name, picture.frame, float(pose.joints_mm[WRIST, 0])))
 
     playback = window.session.playback
-    window.actions_by_key["slower"].trigger()
     window.actions_by_key["play"].trigger()
-    qtbot.waitUntil(lambda: playback.wanted > 3)
+    qtbot.waitUntil(lambda: playback.wanted > 1)
     qtbot.keyPress(window, Qt.Key.Key_X)
     backend.looked.clear()
     window.comparing.compared.connect(note)
-    start = playback.wanted
-    qtbot.waitUntil(lambda: playback.wanted > start + 6)
+    qtbot.waitUntil(lambda: len({frame for _, frame, _ in seen}) >= 3)
     assert playback.playing and window.picture.title.text().startswith("B ")
     asked = list(backend.looked)
     window.comparing.compared.disconnect(note)
@@ -161,7 +160,7 @@ def test_the_held_key_flips_while_the_video_plays(open_window: Opener, qtbot: Qt
     assert playback.playing and window.picture.title.text().startswith("A ")
     assert window.picture.shown_pose() is window.state.pose
     window.actions_by_key["play"].trigger()
-    assert len({frame for _, frame, _ in seen}) >= 3 and {name for name, _, _ in seen} == {"two"}
+    assert {name for name, _, _ in seen} == {"two"}
     for _, frame, x_mm in seen:
         assert x_mm == pytest.approx(STANDING_MM[WRIST, 0] - 400.0 + 10.0 * abs(frame - WORST)), (
             "B's pose of that frame"
