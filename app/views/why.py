@@ -14,7 +14,7 @@ from core import skeleton
 from core.pose import Pose
 from core.why import Why, explain
 
-_COLUMN_PX = 80
+_COLUMN_PX = 76
 _NAME_PX = 130
 _COLUMNS = (
     ("First", "The peak that was taken: the share of the network's belief within it"),
