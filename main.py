@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "predict": ("core.commands.predict", "poses of pictures, folders and videos"),
-    "compare": ("core.commands.compare", "two checkpoints on the same pictures: where they differ and how"),
+    "compare": ("core.commands.compare", "two to four checkpoints on the same pictures: where they differ and how"),
     "train": ("train.command", "train a network from a configuration file"),
     "evaluate": ("train.evaluation.command", "measure a checkpoint on a data set"),
     "ablation": ("train.ablation.command", "the poster's four rows: render, train, evaluate, tables; resumable"),

@@ -23,7 +23,8 @@ MOST_TRACKS: Final = 4
 """Settings (model, mirror, refine, box) whose poses are kept: switching back to one of them computes nothing anew."""
 
 _WAYS: Final[tuple[LocatedBy, ...]] = ("given", "search", "track")
-_NO_MAPS: Final = np.zeros((skeleton.JOINT_COUNT, 2, 2), np.float32)
+NO_MAPS: Final = np.zeros((skeleton.JOINT_COUNT, 2, 2), np.float32)
+"""Stands for heatmaps that were let go."""
 _JOINTS = skeleton.JOINT_COUNT
 _FIELDS: Final[dict[str, tuple[int, ...]]] = {
     "box_px": (4,), "joints_px": (_JOINTS, 2), "confidence": (_JOINTS,), "joints_mm": (_JOINTS, 3),
@@ -136,7 +137,7 @@ class PoseTrack:
             box_px=(x, y, width, height),
             located_by=_WAYS[self._way[frame]],
             geometry=geometry.report(values["joints_mm"]),
-            heatmaps=self._maps.get(frame, _NO_MAPS),
+            heatmaps=self._maps.get(frame, NO_MAPS),
             crop_size=example.crop_size,
             checkpoint_name=example.checkpoint_name,
             checkpoint_sha256=example.checkpoint_sha256,
@@ -144,6 +145,10 @@ class PoseTrack:
             refined=example.refined,
             **values,
         )
+
+    def boxes_px(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return the (n, 4) boxes, x, y, width and height, of some frames that are known."""
+        return self._values["box_px"][start:stop].copy()
 
     @property
     def example(self) -> Pose:

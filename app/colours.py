@@ -25,8 +25,20 @@ VERDICT_COLOURS: Final[dict[str, Rgb]] = {
 }
 TRUTH_COLOUR: Final[Rgb] = (236, 238, 243)
 
-COMPARE_COLOURS: Final[tuple[Rgb, Rgb]] = ((122, 167, 255), (255, 179, 71))
-"""Model A and model B where both are in one plot: neither is a side of the body nor a verdict."""
+COMPARE_COLOURS: Final[tuple[Rgb, ...]] = ((122, 167, 255), (255, 179, 71), (209, 143, 255), (79, 219, 205))
+"""Models A to D where several are in one plot: none is a side of the body nor a verdict."""
+
+
+def compare_ink(place: int, dark: bool) -> Rgb:
+    """Return the colour of model A (0) to D (3) for lines and words on a dark or a light ground."""
+    red, green, blue = COMPARE_COLOURS[place]
+    return (red, green, blue) if dark else (int(0.62 * red), int(0.62 * green), int(0.62 * blue))
+
+
+def letter_style(place: int, dark: bool) -> str:
+    """Return the style sheet of a model's letter, from which its lines and ghosts are known."""
+    return f"color: rgb{compare_ink(place, dark)}; font-weight: 600;"
+
 
 LOW_CONFIDENCE: Final = 0.25
 """Under this a joint is drawn hollow and its bones dashed: the network is guessing."""

@@ -147,23 +147,30 @@ class Commands:
 
     def open_checkpoint(self) -> None:
         """Ask for a checkpoint and load it."""
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Open checkpoint", str(self._settings.folder()), CHECKPOINT_FILTER
-        )
+        name = self._ask_for_checkpoint("Open checkpoint")
         if name:
             self._session.choose_model(name)
         else:
             self._state.model_changed.emit()
 
-    def open_checkpoint_b(self) -> None:
-        """Ask for a checkpoint and compare with it."""
-        name, _ = QFileDialog.getOpenFileName(
-            self._window, "Open checkpoint as model B", str(self._settings.folder()), CHECKPOINT_FILTER
-        )
+    def open_checkpoint_beside(self, place: int) -> None:
+        """Ask for a checkpoint and compare with it as B (0), C or D."""
+        letter = self._comparing.others[place].letter
+        name = self._ask_for_checkpoint(f"Open checkpoint as model {letter}")
         if name:
-            self._comparing.choose(name)
+            self._comparing.choose(name, place)
         else:
             self._comparing.model_changed.emit()
+
+    def open_checkpoint_to_add(self) -> None:
+        """Ask for a checkpoint and compare with it, too."""
+        name = self._ask_for_checkpoint("Open checkpoint to compare with")
+        if name:
+            self._comparing.add(name)
+
+    def _ask_for_checkpoint(self, title: str) -> str:
+        name, _ = QFileDialog.getOpenFileName(self._window, title, str(self._settings.folder()), CHECKPOINT_FILTER)
+        return name
 
     def next_model(self) -> None:
         """Load the model after the one in use."""

@@ -1,33 +1,32 @@
-"""Compare: the open picture through a second model, and a whole folder through both. The picture panel's model is A.
+"""Compare: the open picture through up to three more models, beside the picture panel's model, which is A.
 
-B has a worker of its own, so that whatever happens to B never disturbs A. It looks at the box that A's pose came from,
-as the command ``compare`` does, and its late answers are dropped.
+Each has a worker of its own (``app.compared``) and looks at the box that A's pose came from, as the command ``compare``
+does. Many pictures and videos are in ``app.comparing_many``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from app.compared import Compared
+from app.comparing_many import ComparingMany
 from app.services.backend import Backend
-from app.services.folder_compare import FolderCompareService, FolderRequest
-from app.services.inference import InferenceRequest, InferenceResult, InferenceService
 from app.services.pictures import Reader
-from app.services.worker import WorkerState
+from app.services.worker import Worker
 from app.session import Session
 from app.state import ModelEntry
-from core.compare import Comparison, compare
-from core.errors import UserError
+from core.compare import LETTERS, Comparison
 from core.pose import Pose
 
 
 class Layout(StrEnum):
-    """How the two pictures stand."""
+    """How the pictures stand."""
 
     SIDE = "side"
     SPLIT = "split"
@@ -40,10 +39,11 @@ class CompareDisplay:
 
     Attributes:
         layout: side by side, one over the other with a split line, or A alone.
-        arrows: whether arrows lead from A's joints to B's.
-        ghost: whether B stands as a ghost in A's 3D view instead of in a view of its own.
+        arrows: whether arrows lead from A's joints to the others'.
+        ghost: whether the others stand as ghosts in A's 3D view instead of in views of their own.
         split: where the split line is, as a share of the picture's width.
-        flipped: whether B is shown in A's place for the moment.
+        flipped: whether the chosen one is shown in A's place for the moment.
+        chosen: the place of the chosen one among the others.
     """
 
     layout: Layout = Layout.SIDE
@@ -51,91 +51,122 @@ class CompareDisplay:
     ghost: bool = False
     split: float = 0.5
     flipped: bool = False
-
-
-@dataclass
-class FolderResult:
-    """What became of comparing many pictures so far.
-
-    Attributes:
-        a, b: names of the two models.
-        total: how many pictures there are.
-        paths, comparisons: those that are done.
-        failed: how many could not be read or looked at.
-        running: whether more is to come.
-    """
-
-    a: str = ""
-    b: str = ""
-    total: int = 0
-    paths: list[Path] = field(default_factory=list)
-    comparisons: list[Comparison] = field(default_factory=list)
-    failed: int = 0
-    running: bool = False
-
-    @property
-    def done(self) -> int:
-        """How many pictures are done, failed ones included."""
-        return len(self.paths) + self.failed
+    chosen: int = 0
 
 
 class Comparing(QObject):
-    """Holds the comparison and asks B for it whenever A's pose changes."""
+    """Holds the models that A is compared with, one to three, and asks each whenever A's pose changes."""
 
     changed = Signal()
-    """Comparing was switched on or off, or is shown in another way."""
+    """Comparing was switched on or off, has more or fewer models, or is shown in another way."""
     model_changed = Signal()
-    """Another B is in use, or one could not be loaded and the old one stays."""
+    """Another model is in use, or one could not be loaded and the old one stays."""
     compared = Signal()
-    """B's pose and the comparison are new, or not known any more."""
-    folder_changed = Signal()
-    """More pictures of the folder are done."""
+    """A pose and its comparison are new, or not known any more."""
 
     def __init__(self, session: Session, backend: Backend, reader: Reader, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._state = session.state
         self._notifier = session.notifier
+        self._backend = backend
         self.on = False
         self.display = CompareDisplay()
-        self.model: ModelEntry | None = None
-        self.pose: Pose | None = None
-        self.comparison: Comparison | None = None
-        self.activity = ""
-        self.dropped = 0
-        self.preferred = ""
-        self.folder = FolderResult()
-        self._token = 0
-        self._folder_token = 0
-        self.inference = InferenceService(backend, self)
-        self.inference.setObjectName("inference of B")
-        self.inference.loaded.connect(self._loaded)
-        self.inference.load_failed.connect(self._load_failed)
-        self.inference.result.connect(self._arrived)
-        self.inference.failed.connect(self._failed)
-        self.inference.crashed.connect(self._crashed)
-        self.folders = FolderCompareService(backend, reader, self)
-        self.folders.compared.connect(self._folder_compared)
-        self.folders.failed.connect(self._folder_failed)
-        self.folders.ended.connect(self._folder_ended)
-        self.folders.crashed.connect(self._crashed)
+        self.preferred: tuple[str, ...] = ()
+        """The models to begin with, as they were when the program ended."""
+        self._leaving: list[Compared] = []
+        """Taken out, and not ended yet."""
+        self.many = ComparingMany(session, backend, reader, self)
+        self.others: list[Compared] = []
+        self._make()
         self._state.pose_changed.connect(self.ask)
         self._state.models_changed.connect(self._choose_first)
+        session.playback.playing_changed.connect(self.ask)
 
     def handlers(self) -> dict[str, Callable[[bool], None]]:
-        """Return a function for every action of the Compare menu."""
+        """Return a function for every action of the Compare menu but the one that opens a menu of its own."""
         layouts = list(Layout)
         return {
             "compare": self.switch,
             "compare_flip": lambda on: self.set_display(flipped=on),
+            "compare_next": lambda _: self.choose_other((self.display.chosen + 1) % len(self.others)),
+            "compare_remove": lambda _: self.remove(self.display.chosen),
             "compare_layout": lambda _: self.set_display(
                 layout=layouts[(layouts.index(self.display.layout) + 1) % len(layouts)]
             ),
             "compare_arrows": lambda on: self.set_display(arrows=on),
             "compare_ghost": lambda on: self.set_display(ghost=on),
             "compare_model_next": lambda _: self.next_model(),
-            "compare_folder": lambda _: self.compare_folder(),
+            "compare_many": lambda _: self.many.start_or_stop(),
         }
+
+    # The chosen one of the others: B, unless the user chose another
+
+    @property
+    def other(self) -> Compared:
+        """The one that flips with A, and that A's own views show beside it."""
+        return self.others[self.display.chosen]
+
+    @property
+    def model(self) -> ModelEntry | None:
+        """The chosen one's model."""
+        return self.other.model
+
+    @property
+    def pose(self) -> Pose | None:
+        """The chosen one's pose."""
+        return self.other.pose
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """A's comparison with the chosen one."""
+        return self.other.comparison
+
+    @property
+    def activity(self) -> str:
+        """What the chosen one is doing."""
+        return self.other.activity
+
+    @property
+    def letters(self) -> str:
+        """The letters of all models, A's first."""
+        return LETTERS[: len(self.others) + 1]
+
+    @property
+    def grid(self) -> bool:
+        """Whether the pictures stand in two rows: more than two models, side by side."""
+        return self.on and len(self.others) > 1 and self.display.layout is Layout.SIDE
+
+    @property
+    def poses(self) -> tuple[Pose, ...]:
+        """All poses, A's first; empty while one is not known."""
+        found = [self._state.pose, *(other.pose for other in self.others)]
+        known = tuple(pose for pose in found if pose is not None)
+        return known if self.on and len(known) == len(found) else ()
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """A's comparison with each of the others; empty while one is not known."""
+        known = tuple(other.comparison for other in self.others if other.comparison is not None)
+        return known if self.on and len(known) == len(self.others) else ()
+
+    @property
+    def shown(self) -> Pose | None:
+        """The pose in A's place: A's, or the chosen one's while it is flipped."""
+        return self.pose if self.flipped else self._state.pose
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the chosen one stands in A's place: it is asked for and known.
+
+        While a video plays, it stands there in every frame: A among its poses would pass for its own.
+        """
+        return self.on and self.display.flipped and (self.pose is not None or self.is_playing)
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a video plays."""
+        return self._session.playback.playing
 
     # What is compared
 
@@ -145,40 +176,81 @@ class Comparing(QObject):
             return
         self.on = on
         self.display = replace(self.display, flipped=False)
-        if on and self.inference.state is WorkerState.STOPPED and not self.inference.isRunning():
-            self.inference.start()
+        for other in self.others:
+            other.switch(on)
+        self.many.take(self.others)
         self.changed.emit()
         self._choose_first()
-        self.ask()
 
-    def choose(self, source: str) -> None:
-        """Load another B: a bundled name or a file. The one in use stays until it is loaded."""
-        self._say("loading model B")
-        self.inference.load(source)
+    def choose(self, source: str, place: int = 0) -> None:
+        """Load another model as B (0), C or D: a bundled name or a file. The one in use stays until it is loaded."""
+        self.others[place].choose(source)
+
+    def add(self, source: str) -> None:
+        """Compare with one more model; without a comparison, begin one with it."""
+        if not self.on:
+            self.choose(source)
+            self.switch(True)
+        elif self.is_full:
+            self._notifier.info("four models are compared already", "take one out first")
+        else:
+            other = self._make()
+            other.choose(source)
+            other.switch(True)
+            self.set_display(chosen=len(self.others) - 1)
+            self.changed.emit()
+
+    def remove(self, place: int) -> None:
+        """Take a model out; without the last one there is no comparison."""
+        if len(self.others) == 1:
+            self.switch(False)
+            return
+        other = self.others.pop(place)
+        chosen = self.display.chosen
+        self.display = replace(self.display, chosen=min(chosen - (place < chosen), len(self.others) - 1))
+        for letter, left in zip(LETTERS[1:], self.others, strict=False):
+            left.letter = letter
+        other.switch(False)
+        other.inference.finished.connect(lambda: self._gone(other))
+        self._leaving.append(other)
+        other.inference.ask_to_stop()
+        self.many.take(self.others)
+        self.model_changed.emit()
+        self.changed.emit()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for one more model."""
+        return len(self.others) == len(LETTERS) - 1
+
+    def source(self, place: int) -> str:
+        """Return the bundled name or file of B (0), C or D; empty where there is none."""
+        model = self.others[place].model if place < len(self.others) else None
+        return "" if model is None else model.source
+
+    def unused(self) -> list[ModelEntry]:
+        """Return the models that could be added: those that do not stand here yet."""
+        used = [other.model for other in self.others] + [self._state.model]
+        sources = {model.source for model in used if model is not None}
+        return [model for model in self._state.models if model.source not in sources]
 
     def next_model(self) -> None:
-        """Load the model after B."""
+        """Load the model after the chosen one's in its place."""
         sources = [model.source for model in self._state.models]
         if not self.on or len(sources) < 2:
             self._notifier.info("there is no second model to change", "switch on Compare (C) or open a checkpoint")
             return
         place = sources.index(self.model.source) if self.model is not None and self.model.source in sources else -1
-        self.choose(sources[(place + 1) % len(sources)])
+        self.choose(sources[(place + 1) % len(sources)], self.display.chosen)
 
     def ask(self) -> None:
-        """Forget B's pose and look at A's picture and box with B."""
-        self._token += 1
-        state = self._state
-        known = self.pose is not None
-        self.pose = self.comparison = None
-        if self.on and self.model is not None and state.pose is not None and state.picture is not None:
-            how = (state.mirror, state.refine)
-            self.inference.infer(InferenceRequest(self._token, state.picture.rgb, state.pose.box_px, *how))
-            self._say("B looks at the box that A looked at")
-        elif self.activity.startswith("B looks"):
-            self._say("")
-        if known or self.on:
-            self.compared.emit()
+        """Let each of the others look at A's picture and box."""
+        for other in self.others:
+            other.look()
+
+    def choose_other(self, place: int) -> None:
+        """Choose which of the others flips with A and stands beside it in A's own views."""
+        self.set_display(chosen=place)
 
     def set_display(self, **changes: Any) -> None:
         """Change how the comparison is shown: the fields of CompareDisplay by name."""
@@ -187,131 +259,55 @@ class Comparing(QObject):
             self.display = display
             self.changed.emit()
 
-    @property
-    def shown(self) -> Pose | None:
-        """The pose in A's place: A's, or B's while it is flipped."""
-        return self.pose if self.flipped else self._state.pose
+    def _make(self) -> Compared:
+        other = Compared(self._session, self._backend, self)
+        other.letter = LETTERS[len(self.others) + 1]
+        other.compared.connect(self.compared)
+        other.model_changed.connect(self._model_changed)
+        other.followed.connect(self.many.followed)
+        self.others.append(other)
+        return other
 
-    @property
-    def flipped(self) -> bool:
-        """Whether B stands in A's place: it is asked for and known."""
-        return self.on and self.display.flipped and self.pose is not None
+    def _gone(self, other: Compared) -> None:
+        if other in self._leaving:
+            self._leaving.remove(other)
+            other.deleteLater()
+
+    def _model_changed(self) -> None:
+        self.many.take(self.others)
+        self.model_changed.emit()
 
     def _choose_first(self) -> None:
-        """Load a first B: the preferred one, or the first that is not A."""
-        if not self.on or self.model is not None or self.activity.startswith("loading"):
+        """Load what was compared last; or as B the first model that is not A."""
+        first = self.others[0]
+        if not self.on or first.model is not None or first.is_loading:
             return
         used = "" if self._state.model is None else self._state.model.source
-        others = [model.source for model in self._state.models if model.source != used]
-        if self.preferred in others:
-            self.choose(self.preferred)
-        elif others:
-            self.choose(others[0])
-
-    def _loaded(self, entry: ModelEntry, _device: str) -> None:
-        self.model = entry
-        self._say("")
-        if entry.source not in [model.source for model in self._state.models]:
-            self._state.set_models([*self._state.models, entry])
-        self.model_changed.emit()
-        self.ask()
-
-    def _load_failed(self, _source: str, error: UserError) -> None:
-        self._say("")
-        self._notifier.error(error)
-        self.model_changed.emit()
-
-    def _arrived(self, result: InferenceResult) -> None:
-        a = self._state.pose
-        if result.token != self._token or a is None:
-            self.dropped += 1
-            return
-        self.activity = ""
-        self.pose = result.pose
-        self.comparison = compare(a, result.pose)
-        self.compared.emit()
-
-    def _failed(self, token: int, error: UserError) -> None:
-        if token == self._token:
-            self._say("")
-            self._notifier.error(error)
-
-    def _crashed(self, topic: str, error: Exception) -> None:
-        self._say("")
-        told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        self._notifier.error(
-            UserError(f"comparing met an unexpected fault in {topic} ({told})", "try again or restart")
-        )
-
-    def _say(self, activity: str) -> None:
-        if activity != self.activity:
-            self.activity = activity
-            self.compared.emit()
-
-    # A whole folder
-
-    def compare_folder(self) -> None:
-        """Compare A and B on all pictures that were opened together; on a second call, stop."""
-        state = self._state
-        if self.folder.running:
-            self.cancel_folder()
-            return
-        if not self.on or self.model is None or state.model is None:
-            self._notifier.info("there are no two models to compare yet", "switch on Compare (C) and choose model B")
-            return
-        if len(state.trail) < 2:
-            self._notifier.info("only one picture is open", "open a folder to compare on all its pictures")
-            return
-        self._folder_token += 1
-        self.folder = FolderResult(state.model.name, self.model.name, len(state.trail), running=True)
-        if not self.folders.isRunning():
-            self.folders.start()
-        sources = (state.model.source, self.model.source)
-        self.folders.compare(FolderRequest(self._folder_token, state.trail, sources, state.mirror, state.refine))
-        self.folder_changed.emit()
-
-    def cancel_folder(self) -> None:
-        """Stop; what is done stays."""
-        self.folders.cancel()
-        self._folder_token += 1
-        self.folder.running = False
-        self.folder_changed.emit()
-
-    def open(self, path: Path) -> None:
-        """Show a picture of the folder."""
-        trail, index = self._state.trail, self._state.trail_index
-        if path not in trail:
-            self._session.open([path])
-        elif trail.index(path) != index:
-            self._session.go_to(trail.index(path))
-
-    def _folder_compared(self, token: int, path: Path, comparison: Comparison) -> None:
-        if token == self._folder_token:
-            self.folder.paths.append(path)
-            self.folder.comparisons.append(comparison)
-            self.folder_changed.emit()
-
-    def _folder_failed(self, token: int, _path: Path, error: UserError) -> None:
-        if token == self._folder_token:
-            self.folder.failed += 1
-            self._notifier.error(error)
-            self.folder_changed.emit()
-
-    def _folder_ended(self, token: int, error: UserError | None) -> None:
-        if token == self._folder_token:
-            self.folder.running = False
-            if error is not None:
-                self._notifier.error(error)
-            self.folder_changed.emit()
+        listed = [model.source for model in self._state.models if model.source != used]
+        wanted = [source for source in self.preferred if source in listed or Path(source).is_file()]
+        if wanted or listed:
+            self.choose((wanted or listed)[0])
+        for source in wanted[1 : len(LETTERS) - 1]:
+            self.add(source)
+        if len(wanted) > 1:
+            self.set_display(chosen=0)
 
     # The end
 
     def ask_to_stop(self) -> None:
         """Let the threads end after what they are doing."""
-        for worker in (self.inference, self.folders):
+        for worker in self._workers():
             worker.ask_to_stop()
 
     def stop(self, timeout_ms: int = 150) -> bool:
         """End the threads and wait for them. Return whether they did."""
-        ended = [worker.stop(timeout_ms) for worker in (self.inference, self.folders)]
+        ended = [worker.stop(timeout_ms) for worker in self._workers()]
         return all(ended)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a thread of a comparison runs."""
+        return any(worker.isRunning() for worker in self._workers())
+
+    def _workers(self) -> list[Worker]:
+        return [*(other.inference for other in (*self.others, *self._leaving)), self.many.service]

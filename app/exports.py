@@ -143,17 +143,15 @@ class Exports:
             self.drawing.draw(self._request(*shown, path))
 
     def export_comparison(self) -> None:
-        """Have A and B drawn side by side into a page or a figure."""
-        shown, other = self._shown(), self._comparing.pose
-        if shown is None or other is None:
-            self._notifier.info("there is no comparison to export yet", "switch on Compare (C) and wait for model B")
+        """Have all compared models drawn side by side into a page or a figure."""
+        shown, poses = self._shown(), self._comparing.poses
+        if shown is None or not poses:
+            self._notifier.info("there is no comparison to export yet", "switch on Compare (C) and wait for the models")
             return
         path = self._ask_where("compare", (HTML, PDF, PNG, SVG))
         if path is not None:
             self._state.set_activity(f"drawing {path.name}")
-            picture, pose = shown
-            a, b = (self._request(picture, one, path) for one in (pose, other))
-            self.drawing.draw(ComparisonRequest(a, b))
+            self.drawing.draw(ComparisonRequest(tuple(self._request(shown[0], pose, path) for pose in poses)))
 
     def export_data(self, key: str, save: Callable[..., None]) -> None:
         """Save what the command writes, of a picture or of a whole video, in one of the formats for programs."""

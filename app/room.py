@@ -7,20 +7,25 @@ from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.comparing import Comparing
 from app.state import AppState
+from app.views.timeline import TimelinePanel
 
 _LEAST_BONES_PX = 150
 _WIDE_PX = 1600
 
 
 class TimelineRoom(QObject):
-    """Moves the handles of the splitter when the first video is opened and when the last one is closed."""
+    """Moves the handles of the splitter when the first video is opened and when the last one is closed.
 
-    def __init__(self, splitter: QSplitter, timeline: QWidget, bones: QWidget, state: AppState) -> None:
+    The pictures get what the timeline does not need while its strips are left out.
+    """
+
+    def __init__(self, splitter: QSplitter, timeline: TimelinePanel, bones: QWidget, state: AppState) -> None:
         super().__init__(splitter)
         self._splitter, self._timeline, self._bones, self._state = splitter, timeline, bones, state
         self._before: list[int] = []
         """Heights without the timeline, while it is shown."""
         state.clip_changed.connect(self._follow)
+        timeline.limited.connect(lambda: QTimer.singleShot(0, self, self._close_gap))
 
     def _follow(self) -> None:
         if self._state.clip is not None and not self._before:
@@ -29,6 +34,14 @@ class TimelineRoom(QObject):
         elif self._state.clip is None and self._before:
             sizes, self._before = self._before, []
             QTimer.singleShot(0, self, lambda: self._splitter.setSizes(sizes))
+
+    def _close_gap(self) -> None:
+        sizes, place = self._splitter.sizes(), self._splitter.indexOf(self._timeline)
+        spare = sizes[place] - self._timeline.maximumHeight()
+        if spare > 0:
+            sizes[place] -= spare
+            sizes[0] += spare
+            self._splitter.setSizes(sizes)
 
     def _without(self) -> list[int]:
         # The panel may be shown by now, but the splitter lays out later: the sizes are still those before.

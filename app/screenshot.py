@@ -73,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--view", choices=("camera", "front", "side", "top"), help="the 3D view's preset")
     parser.add_argument("--frame", type=int, help="of a video: look at every frame, then show this one")
     parser.add_argument("--compare", choices=("side", "split", "single", "folder"), help="compare with model B")
-    parser.add_argument("--ghost", action="store_true", help="in a comparison, B as a ghost in A's 3D view")
+    parser.add_argument("--beside", action="append", default=[], help="B, then C, then D: a checkpoint's name or file")
+    parser.add_argument("--ghost", action="store_true", help="in a comparison, the others as ghosts in A's 3D view")
     parser.add_argument("--page", choices=PAGES, help="take this window instead of the main one")
     parser.add_argument("--run", type=Path, help="the run that the training window shows")
     parser.add_argument("--empty", action="store_true", help="show the empty window")
@@ -114,13 +115,16 @@ def _steps(window: MainWindow, options: argparse.Namespace) -> Iterator[Callable
         playback.seek(options.frame)
         yield lambda: state.pose is not None and state.picture is not None and state.picture.frame == playback.wanted
     if options.compare:
+        comparing.preferred = tuple(options.beside)
         comparing.switch(True)
-        yield lambda: (comparing.model if options.empty else comparing.comparison) is not None
+        yield lambda: (comparing.model is not None) if options.empty else bool(comparing.comparisons)
         folder = options.compare == "folder"
         comparing.set_display(layout=Layout.SIDE if folder else Layout(options.compare), ghost=options.ghost)
         if folder:
-            comparing.compare_folder()
-            yield lambda: not comparing.folder.running
+            if state.clip is None:
+                comparing.many.start_or_stop()
+            window.compare_panel.all_pictures.setChecked(True)
+            yield lambda: comparing.many.result.names != () and not comparing.many.result.running
     if options.page:
         window.actions_by_key[options.page].trigger()
     if options.page == "models":

@@ -21,12 +21,14 @@ from PySide6.QtWidgets import (
 
 from app import icons
 from app.actions import ACTIONS, MENUS, TOOLBAR
+from app.colours import letter_style
 from app.sources import Sample
 from app.state import AppState, ModelEntry
 from app.theme import Theme
 from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
+_TAKE_OUT = "…take out"
 
 
 class ModelPicker(QWidget):
@@ -35,15 +37,16 @@ class ModelPicker(QWidget):
     def __init__(
         self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None], *, name: str = "Model",
         tip: str = "Which checkpoint looks at the picture (M: the next one)",
-        current: Callable[[], ModelEntry | None] | None = None,
+        current: Callable[[], ModelEntry | None] | None = None, take_out: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self._state = state
         self._current = current or (lambda: state.model)
         self._choose = choose
         self._open_file = open_file
+        self._take_out = take_out
         self.combo = QComboBox()
-        self.combo.setMinimumContentsLength(13)
+        self.combo.setMinimumContentsLength(11)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setAccessibleName(name)
         self.combo.setToolTip(tip)
@@ -68,6 +71,8 @@ class ModelPicker(QWidget):
         if self._state.models:
             self.combo.insertSeparator(self.combo.count())
         self.combo.addItem("Open checkpoint…", _OPEN_FILE)
+        if self._take_out is not None:
+            self.combo.addItem("Take out of the comparison", _TAKE_OUT)
         model = self._current()
         place = -1 if model is None else self.combo.findData(model.source)
         self.combo.setCurrentIndex(place)
@@ -78,6 +83,8 @@ class ModelPicker(QWidget):
         source = self.combo.itemData(index)
         if source == _OPEN_FILE:
             self._open_file()
+        elif source == _TAKE_OUT and self._take_out is not None:
+            self._take_out()
         else:
             model = self._current()
             if model is None or source != model.source:
@@ -120,10 +127,10 @@ class Chrome:
 
     def __init__(
         self, window: QMainWindow, actions: Mapping[str, QAction], picker: ModelPicker, samples: Sequence[Sample],
-        open_path: Callable[[Path], None], other_picker: ModelPicker,
+        open_path: Callable[[Path], None], others: QWidget,
     ) -> None:  # fmt: skip
         self._window = window
-        self._other_picker = other_picker
+        self._others = others
         self._actions = actions
         self._picker = picker
         self._open_path = open_path
@@ -139,6 +146,7 @@ class Chrome:
                 self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
         self._shown: dict[str, QAction] = {}
+        self._dark = True
         self._fill_menus()
         self._fill_toolbar()
 
@@ -146,14 +154,19 @@ class Chrome:
         """Draw the icons of the menu buttons in the theme's colours."""
         self.samples.setIcon(icons.icon("sample", theme.text, theme.border))
         self.export.setIcon(icons.icon("export", theme.text, theme.border))
+        self._dark = theme.dark
+        self._colour_letter()
 
-    def show_comparing(self, on: bool) -> None:
-        """Offer a second model while two are compared."""
-        self._shown["@model_b"].setVisible(on)
+    def show_comparing(self, models: int) -> None:
+        """Offer the other models while several are compared."""
+        self._shown["@model_b"].setVisible(models > 1)
         # Short: with two models the toolbar just fits a window of 1280 pixels.
-        self._picker.label.setText("A" if on else "Model")
-        self._other_picker.label.setText("B")
+        self._picker.label.setText("A" if models > 1 else "Model")
+        self._colour_letter()
         self._bar.fit()
+
+    def _colour_letter(self) -> None:
+        self._picker.label.setStyleSheet(letter_style(0, self._dark) if self._picker.label.text() == "A" else "")
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List the pictures opened last."""
@@ -198,7 +211,7 @@ class Chrome:
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         own = {
-            "@samples": self.samples, "@model": self._picker, "@model_b": self._other_picker, "@export": self.export,
+            "@samples": self.samples, "@model": self._picker, "@model_b": self._others, "@export": self.export,
             "@space": space,
         }  # fmt: skip
         for key in TOOLBAR:

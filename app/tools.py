@@ -23,13 +23,15 @@ class Tools:
     """Opens these windows and owns their services."""
 
     def __init__(
-        self, window: QMainWindow, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier
-    ) -> None:
+        self, window: QMainWindow, session: Session, themes: ThemeWatcher, settings: Settings, notifier: Notifier,
+        *, compare: Callable[[str], None],
+    ) -> None:  # fmt: skip
         self._window = window
         self._session = session
         self._themes = themes
         self._settings = settings
         self._notifier = notifier
+        self._compare = compare
         self.library = Library(session.state, settings, notifier, window)
         self.batch_service = BatchService(window)
         self.training_service = TrainingService(window)
@@ -55,6 +57,7 @@ class Tools:
         if self._models is None:
             self._models = ModelsWindow(self._session.state, self.library, self._window)
             self._models.chosen.connect(self._session.choose_model)
+            self._models.compare_asked.connect(self._compare)
         self.library.open()
         return self._models
 

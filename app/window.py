@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app import faults, icons, incoming
@@ -31,11 +31,14 @@ from app.theme import ThemeChoice, ThemeWatcher
 from app.toolbar import Chrome, ModelPicker
 from app.tools import Tools
 from app.views.bones import BonesPanel
+from app.views.compare import ComparePanel
+from app.views.compare_models import ComparedModels
 from app.views.compare_views import CompareViews
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.thumbnails import ThumbnailsPanel
 from app.views.timeline import TimelinePanel
+from core.compare import LETTERS
 
 
 class MainWindow(QMainWindow):
@@ -82,7 +85,7 @@ class MainWindow(QMainWindow):
     # Layout
 
     def _lay_out(self) -> None:
-        context = Context(self.session, self.themes, self.notifier, self.comparing)
+        context = self._context = Context(self.session, self.themes, self.notifier, self.comparing)
         self._panels: dict[str, QWidget] = {}
         areas: dict[Area, list[QWidget]] = {area: [] for area in Area}
         for spec in PANELS:
@@ -126,6 +129,13 @@ class MainWindow(QMainWindow):
         return panel
 
     @property
+    def compare_panel(self) -> ComparePanel:
+        """The numbers of a comparison."""
+        panel = self._panels["compare"]
+        assert isinstance(panel, ComparePanel)
+        return panel
+
+    @property
     def timeline(self) -> TimelinePanel:
         """The timeline of a video."""
         panel = self._panels["timeline"]
@@ -147,21 +157,20 @@ class MainWindow(QMainWindow):
         self.exports = Exports(
             self, self.state, self.settings, self.notifier, *views, self.session.playback, self.comparing
         )
-        self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier)
+        self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier, compare=self.comparing.add)
         parts = (commands, self.exports, self.tools, self.comparing)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
+        handlers["compare_add"] = lambda _: self.compared.show_menu()
         self.actions_by_key = make_actions(self, handlers)
         self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
-        self.picker_b = ModelPicker(
-            self.state, self.comparing.choose, commands.open_checkpoint_b, name="Model B",
-            tip="The checkpoint that A is compared with (Shift+M: the next one)", current=lambda: self.comparing.model,
-        )  # fmt: skip
-        self.comparing.model_changed.connect(self.picker_b.refill)
+        self.compared = ComparedModels(
+            self.state, self.themes, self.comparing, commands.open_checkpoint_beside, commands.open_checkpoint_to_add
+        )
         self.chrome = Chrome(
             self, self.actions_by_key, self.picker, bundled_samples(), lambda path: self.session.open([path]),
-            self.picker_b,
+            self.compared,
         )  # fmt: skip
-        self.compare_views = CompareViews(self, self._panels, self.state, self.comparing, self.actions_by_key)
+        self.compare_views = CompareViews(self, self._panels, self._context, self.actions_by_key)
         self.chrome.show_recent(self.settings.recent())
 
     def _connect(self) -> None:
@@ -172,14 +181,17 @@ class MainWindow(QMainWindow):
         ):  # fmt: skip
             signal.connect(self._sync_actions)
         self.comparing.compared.connect(self._sync_actions)
-        self.comparing.changed.connect(lambda: self.chrome.show_comparing(self.comparing.on))
-        self.chrome.show_comparing(False)
+        self.comparing.changed.connect(self._show_models)
+        self._show_models()
         stack.canUndoChanged.connect(self.actions_by_key["undo"].setEnabled)
         stack.canRedoChanged.connect(self.actions_by_key["redo"].setEnabled)
         self.themes.changed.connect(self._retheme)
         self.session.opened.connect(self._opened)
         self._sync_actions()
         self._retheme()
+
+    def _show_models(self) -> None:
+        self.chrome.show_comparing(len(self.comparing.letters) if self.comparing.on else 1)
 
     def _sync_actions(self) -> None:
         display, actions = self.state.display, self.actions_by_key
@@ -201,7 +213,7 @@ class MainWindow(QMainWindow):
         picture = self.state.picture
         for key in ("close", "export_picture", "draw_box", "find_person", *OF_A_POSE):
             actions[key].setEnabled(picture is not None)
-        actions["export_comparison"].setEnabled(self.comparing.comparison is not None)
+        actions["export_comparison"].setEnabled(bool(self.comparing.comparisons))
         actions["ghost"].setEnabled(picture is not None and picture.truth is not None)
         for key in VIDEO_KEYS:
             actions[key].setEnabled(self.state.clip is not None)
@@ -228,7 +240,8 @@ class MainWindow(QMainWindow):
     def _restore_options(self) -> None:
         self.state.set_mirror(self.settings.flag("mirror", True))
         self.state.set_refine(self.settings.flag("refine", False))
-        self.comparing.preferred = self.settings.text("model_b")
+        last = [self.settings.text(f"model_{letter.lower()}") for letter in LETTERS[1:]]
+        self.comparing.preferred = tuple(source for source in last if source)
         verdict = self.settings.text("colours") == ColourMode.VERDICT
         self.state.set_display(
             opacity=self.settings.number("opacity", 0.75, 0.05, 1.0),
@@ -254,7 +267,8 @@ class MainWindow(QMainWindow):
         if self.state.model is not None:
             settings.set("model", self.state.model.source)
         if self.comparing.model is not None:
-            settings.set("model_b", self.comparing.model.source)
+            for place, letter in enumerate(LETTERS[1:]):
+                settings.set(f"model_{letter.lower()}", self.comparing.source(place))
         settings.flush()
 
     # Events
@@ -280,6 +294,11 @@ class MainWindow(QMainWindow):
         """Open what was dropped."""
         event.acceptProposedAction()
         self._commands.take_in(event.mimeData(), "nothing that can be opened was dropped")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave out what a small window has no room for."""
+        super().resizeEvent(event)
+        self.compare_views.resized()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         """Remember, stop the threads, go."""

@@ -1,8 +1,9 @@
-"""What two poses of the same person in the same picture differ in, and what many such pairs say together.
+"""What two poses of the same person in the same picture differ in.
 
-A is what is compared, B what it is compared with; every signed difference is B minus A. Joints are compared in three
-ways: pixels of the picture, millimetres after both pelvises are laid on each other, and the angle between the two
-directions of the bone that leads to the joint. The last does not care about the size of the body.
+A is what is compared, B what it is compared with; every signed difference is B minus A. Of up to four models, A is the
+reference: each of the others stands in B's place in turn. Joints are compared in three ways: pixels of the picture,
+millimetres after both pelvises are laid on each other, and the angle between the two directions of the bone that leads
+to the joint. The last does not care about the size of the body.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from core.pose import Bone, GeometryReport, Pose
 
 FloatArray = NDArray[np.float64]
 
-BIN_PERCENT: Final = 5.0
-LAST_PERCENT: Final = 100.0
-"""Distributions are counted in bins of 5 % up to here; whatever is beyond counts in the last one."""
+LETTERS: Final = "ABCD"
+"""What the models are called, up to four: A is the one that each of the others is compared with."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class Comparison:
         """The joints, those that differ most in millimetres first."""
         return tuple(sorted(self.joints, key=lambda joint: -joint.distance_mm))
 
-    def sentence(self) -> str:
-        """Say where the two differ most and whose bones are more alike, in plain words."""
+    def sentence(self, letter: str = "B") -> str:
+        """Say where A and the other, of this letter, differ most and whose bones are more alike, in plain words."""
         if max(joint.distance_mm for joint in self.joints) < 0.5 and self.mean_px < 0.5:
             return "Both models give the same pose."
         worst = self.worst_first[0]
@@ -127,7 +127,7 @@ class Comparison:
         a, b = asymmetry_percent(self.geometry_a).mean(), asymmetry_percent(self.geometry_b).mean()
         if round(a) == round(b):
             return f"{where}; their left and right limbs are equally even."
-        small, large, better = (a, b, "A") if a < b else (b, a, "B")
+        small, large, better = (a, b, "A") if a < b else (b, a, letter)
         return f"{where}; {better}'s limbs are more even left to right, {small:.0f} % against {large:.0f} %."
 
 
@@ -151,6 +151,20 @@ def compare(pose_a: Pose, pose_b: Pose) -> Comparison:
     pairs = zip(pose_a.geometry.bones, pose_b.geometry.bones, strict=True)
     bones = tuple(BoneDifference(a, b) for a, b in pairs)
     return Comparison(tuple(joints), bones, pose_a.geometry, pose_b.geometry)
+
+
+def compare_all(poses: Sequence[Pose]) -> tuple[Comparison, ...]:
+    """Compare the first of several poses of one person in one picture, A's, with each of the others.
+
+    Raises:
+        ValueError: they are of pictures of different size.
+    """
+    return tuple(compare(poses[0], other) for other in poses[1:])
+
+
+def sentences(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the plain words of each comparison with A, from ``compare_all``."""
+    return [found.sentence(letter) for letter, found in zip(LETTERS[1:], comparisons, strict=False)]
 
 
 def bone_angles_degrees(joints_a: FloatArray, joints_b: FloatArray) -> FloatArray:
@@ -179,95 +193,3 @@ def asymmetry_percent(report: GeometryReport) -> FloatArray:
 def deviation_percent(report: GeometryReport) -> FloatArray:
     """Return how far each of the 14 bones is from its group, (14,) percent without sign."""
     return np.abs([bone.deviation_percent for bone in report.bones])
-
-
-def losses(comparison: Comparison) -> list[tuple[str, float, float]]:
-    """Return (group, A's share, B's share) of the geometry loss for each group, then ("geometry loss", A's, B's)."""
-    a, b = comparison.geometry_a, comparison.geometry_b
-    groups = [(name, a.groups[name], b.groups[name]) for name in skeleton.GROUP_NAMES]
-    return [*groups, ("geometry loss", a.loss, b.loss)]
-
-
-@dataclass(frozen=True, eq=False)
-class Distribution:
-    """How one quantity is spread over many pictures.
-
-    Attributes:
-        values: (N,) percent.
-    """
-
-    values: FloatArray
-
-    @property
-    def mean(self) -> float:
-        """Their mean; 0 without any."""
-        return float(self.values.mean()) if self.values.size else 0.0
-
-    def quantile(self, share: float) -> float:
-        """Return the value that so large a share (0..1) of all does not exceed; 0 without any."""
-        return float(np.quantile(self.values, share)) if self.values.size else 0.0
-
-    def counts(self) -> NDArray[np.int64]:
-        """Return how many values lie in each bin of ``bin_edges``, those beyond the last edge in the last bin."""
-        counts, _ = np.histogram(np.clip(self.values, 0.0, LAST_PERCENT), bin_edges())
-        return counts.astype(np.int64)
-
-
-def bin_edges() -> FloatArray:
-    """Return the edges of the distributions' bins, percent."""
-    return np.arange(0.0, LAST_PERCENT + BIN_PERCENT / 2, BIN_PERCENT)
-
-
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """What many comparisons say together.
-
-    Attributes:
-        count: how many there are.
-        deviation: of all bones, (A, B).
-        asymmetry: of all limbs, (A, B).
-        loss: mean geometry loss, (A, B).
-        mean_mm, mean_px, mean_degrees: mean over the pictures of the mean over the joints.
-        joint_mm: (16,) mean distance of each joint.
-        order: places of the comparisons in what was given, those that differ most in millimetres first.
-    """
-
-    count: int
-    deviation: tuple[Distribution, Distribution]
-    asymmetry: tuple[Distribution, Distribution]
-    loss: tuple[float, float]
-    mean_mm: float
-    mean_px: float
-    mean_degrees: float
-    joint_mm: FloatArray
-    order: tuple[int, ...]
-
-
-def summarise(comparisons: Sequence[Comparison]) -> Summary:
-    """Put many comparisons together; without any, everything is empty or 0."""
-    sides = [[item.geometry_a for item in comparisons], [item.geometry_b for item in comparisons]]
-    means = np.array([(item.mean_mm, item.mean_px, item.mean_degrees) for item in comparisons]).reshape(-1, 3)
-    joints = np.array([[joint.distance_mm for joint in item.joints] for item in comparisons])
-    joints = joints.reshape(-1, skeleton.JOINT_COUNT)
-    middle = means.mean(axis=0) if len(means) else np.zeros(3)
-    deviation, asymmetry = (
-        tuple(Distribution(_joined([measure(report) for report in side])) for side in sides)
-        for measure in (deviation_percent, asymmetry_percent)
-    )
-    loss_a, loss_b = (float(np.mean([report.loss for report in side])) if side else 0.0 for side in sides)
-    return Summary(
-        count=len(comparisons),
-        deviation=(deviation[0], deviation[1]),
-        asymmetry=(asymmetry[0], asymmetry[1]),
-        loss=(loss_a, loss_b),
-        mean_mm=float(middle[0]),
-        mean_px=float(middle[1]),
-        mean_degrees=float(middle[2]),
-        joint_mm=joints.mean(axis=0) if len(joints) else np.zeros(skeleton.JOINT_COUNT),
-        # Stable, so that equal ones keep the order they were given in.
-        order=tuple(int(place) for place in np.argsort(-means[:, 0], kind="stable")),
-    )
-
-
-def _joined(parts: Sequence[FloatArray]) -> FloatArray:
-    return np.concatenate(parts) if parts else np.zeros(0)

@@ -1,7 +1,8 @@
-"""The figure of one comparison: A and B side by side with arrows between their joints, 3D, the top of the table."""
+"""The figure of one comparison: the models side by side with arrows from A's joints, 3D, the top of the table."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
 from core import skeleton
-from core.compare import Comparison, JointDifference, asymmetry_percent, deviation_percent, losses
+from core.compare import LETTERS, Comparison, JointDifference, asymmetry_percent, deviation_percent, sentences
 from core.export import printable
 from core.figure import (
     FONT,
@@ -40,56 +41,100 @@ _ARROW: Final = "#ffd34d"
 
 
 def write_figure(
-    path: str | Path, image: NDArray[np.uint8], poses: tuple[Pose, Pose], comparison: Comparison, title: str
+    path: str | Path, image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[Comparison], title: str
 ) -> Path:
     """Write the figure in the format of the file's suffix: PNG of about 1750 x 980 px, SVG or PDF.
 
     Args:
         path: the file.
-        image: (h, w, 3) RGB, the picture both poses were found in.
-        poses: A's and B's.
-        comparison: of the two.
+        image: (h, w, 3) RGB, the picture all poses were found in.
+        poses: two to four, A's first.
+        comparisons: from ``compare_all``.
         title: what is shown, such as the picture's name.
 
     Raises:
         UserError: it cannot be written.
     """
-    return save(path, draw(image, poses, comparison, title), poses[0], printable(title))
+    return save(path, draw(image, poses, comparisons, title), poses[0], printable(title))
 
 
-def draw(image: NDArray[np.uint8], poses: tuple[Pose, Pose], comparison: Comparison, title: str) -> Figure:
+def draw(image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[Comparison], title: str) -> Figure:
     """Draw the figure without touching pyplot's global state."""
-    a, b = poses
     figure = blank(title)
-    facts = (
-        f"joints {comparison.mean_mm:.0f} mm, {comparison.mean_px:.1f} px and {comparison.mean_degrees:.0f}° apart "
-        "on average   ·   the same picture and box"
+    draw_models = _draw_two if len(poses) == 2 else _draw_grid
+    draw_models(figure, image, poses, comparisons)
+    _joint_table(figure.add_axes((0.755, 0.49, 0.23, 0.40)), comparisons)
+    _totals(figure.add_axes((0.755, 0.10, 0.23, 0.35)), comparisons)
+    words, furthest = max(zip(sentences(comparisons), comparisons, strict=True), key=lambda pair: pair[1].mean_mm)
+    if len(poses) == 2:
+        foot(figure, words, "   ".join(_hash(pose) for pose in poses))
+    else:
+        foot(figure, f"A and {LETTERS[comparisons.index(furthest) + 1]}: {words}", "")
+    return figure
+
+
+def _hash(pose: Pose) -> str:
+    return f"sha256 {pose.checkpoint_sha256[:8]}"
+
+
+def _draw_two(
+    figure: Figure, image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[Comparison]
+) -> None:
+    """Draw the pictures of A and B beside each other, and their 3D one over the other."""
+    a, b = poses
+    _facts(
+        figure,
+        f"joints {_apart(comparisons[0])} apart on average   ·   the same picture and box",
     )
-    figure.text(0.02, 0.918, facts, size=10, color=QUIET, va="center", **PLAIN)
-    part = _part(a, b, 0.225 * 14.0 / (0.755 * 7.84))
+    part = _part(poses, 0.225 * 14.0 / (0.755 * 7.84))
     for letter, pose, left in (("A", a, 0.02), ("B", b, 0.255)):
-        heading = f"{letter}   {pose.checkpoint_name}"
-        figure.text(left, 0.875, heading, size=10.5, weight="bold", color=INK, va="center", **PLAIN)
+        _heading(figure, left, 0.875, f"{letter}   {pose.checkpoint_name}")
         axes = figure.add_axes((left, 0.10, 0.225, 0.755))
         photo(axes, image, pose, part)
         _arrows(axes, a, b, part)
     side_legend(figure, 0.51)
     for letter, pose, other, bottom in (("A", a, b, 0.55), ("B", b, a, 0.135)):
-        figure.text(0.5, bottom + 0.325, letter, size=10.5, weight="bold", color=INK, va="center", **PLAIN)
+        _heading(figure, 0.5, bottom + 0.325, letter)
         two_sides(figure, pose, (0.525, bottom, 0.2, 0.315), other)
-    _joint_table(figure.add_axes((0.755, 0.49, 0.23, 0.40)), comparison)
-    _totals(figure.add_axes((0.755, 0.10, 0.23, 0.35)), comparison)
-    made_by = "   ".join(f"sha256 {pose.checkpoint_sha256[:8]}" for pose in poses)
-    foot(figure, comparison.sentence(), made_by)
-    return figure
 
 
-def _part(a: Pose, b: Pose, shape: float) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom): both skeletons with some room, grown to width over height ``shape`` where the
+def _draw_grid(
+    figure: Figure, image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[Comparison]
+) -> None:
+    """Draw two rows of two: each model's picture with arrows from A's joints, and its 3D beside it."""
+    apart = [f"{letter} {_apart(found)}" for letter, found in zip(LETTERS[1:], comparisons, strict=False)]
+    _facts(figure, f"from A on average: {'   '.join(apart)}")
+    part = _part(poses, 0.115 * 14.0 / (0.345 * 7.84))
+    for place, pose in enumerate(poses):
+        left, bottom = 0.02 + 0.366 * (place % 2), 0.50 - 0.405 * (place // 2)
+        _heading(figure, left, bottom + 0.37, f"{LETTERS[place]}   {pose.checkpoint_name}")
+        figure.text(left + 0.35, bottom + 0.37, _hash(pose), size=8, color=QUIET, va="center", ha="right", **PLAIN)
+        axes = figure.add_axes((left, bottom, 0.115, 0.345))
+        photo(axes, image, pose, part)
+        if place:
+            _arrows(axes, poses[0], pose, part)
+        two_sides(figure, pose, (left + 0.15, bottom + 0.045, 0.19, 0.275), *poses)
+    side_legend(figure, 0.755)
+
+
+def _facts(figure: Figure, text: str) -> None:
+    figure.text(0.02, 0.918, text, size=10, color=QUIET, va="center", **PLAIN)
+
+
+def _heading(figure: Figure, left: float, bottom: float, text: str) -> None:
+    figure.text(left, bottom, text, size=10.5, weight="bold", color=INK, va="center", **PLAIN)
+
+
+def _apart(found: Comparison) -> str:
+    return f"{found.mean_mm:.0f} mm, {found.mean_px:.1f} px and {found.mean_degrees:.0f}°"
+
+
+def _part(poses: Sequence[Pose], shape: float) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom): all skeletons with some room, grown to width over height ``shape`` where the
     picture allows it.
     """
-    limit = np.array(a.picture_size_px, dtype=np.float64)
-    points = np.clip(np.vstack([a.joints_px, b.joints_px]), 0.0, limit)
+    limit = np.array(poses[0].picture_size_px, dtype=np.float64)
+    points = np.clip(np.vstack([pose.joints_px for pose in poses]), 0.0, limit)
     low, high = points.min(axis=0), points.max(axis=0)
     size = (high - low) + 0.16 * float((high - low).max()) + 2.0
     size = np.minimum(np.maximum(size, (size[1] * shape, size[0] / shape)), limit)
@@ -113,14 +158,25 @@ def _arrows(axes: Axes, a: Pose, b: Pose, part_px: tuple[int, int, int, int]) ->
         axes.add_patch(arrow)
 
 
-_JOINT_COLUMNS: Final = (("mm", 0.60), ("px", 0.80), ("degrees", 1.0))
-
-
-def _joint_table(axes: Axes, comparison: Comparison) -> None:
-    """Draw the joints that differ most."""
-    rows = [_joint_row(joint) for joint in comparison.worst_first[:TOP]]
-    sides = [skeleton.joint_side(joint.index) for joint in comparison.worst_first[:TOP]]
-    _table(axes, "joints that differ most", _JOINT_COLUMNS, rows, sides)
+def _joint_table(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    """Draw the joints that differ most, with several models by the one that is furthest from A."""
+    triples = list(zip(*(found.joints for found in comparisons), strict=True))
+    triples.sort(key=lambda joints: -max(joint.distance_mm for joint in joints))
+    shown = triples[:TOP]
+    rows: list[tuple[str, ...]]
+    columns: tuple[tuple[str, float], ...]
+    if len(comparisons) == 1:
+        columns = (("mm", 0.60), ("px", 0.80), ("degrees", 1.0))
+        rows = [_joint_row(joints[0]) for joints in shown]
+        title = "joints that differ most"
+    else:
+        places = (1.0, 0.86, 0.72)[: len(comparisons)][::-1]
+        columns = tuple(zip(LETTERS[1:], places, strict=False))
+        rows = [
+            (skeleton.plain_name(joints[0].name), *(f"{joint.distance_mm:.0f}" for joint in joints)) for joints in shown
+        ]
+        title = "joints that differ most from A, mm"
+    _table(axes, title, columns, rows, [skeleton.joint_side(joints[0].index) for joints in shown])
 
 
 def _joint_row(joint: JointDifference) -> tuple[str, ...]:
@@ -128,21 +184,20 @@ def _joint_row(joint: JointDifference) -> tuple[str, ...]:
     return (skeleton.plain_name(joint.name), f"{joint.distance_mm:.0f}", f"{joint.distance_px:.1f}", angle)
 
 
-def _totals(axes: Axes, comparison: Comparison) -> None:
-    """Draw what the bones of each say in all."""
-    reports = (comparison.geometry_a, comparison.geometry_b)
+def _totals(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    """Draw what the bones of each model say in all."""
+    reports = (comparisons[0].geometry_a, *(found.geometry_b for found in comparisons))
     rows = [
-        ("deviation of bones, mean %", *(f"{deviation_percent(each).mean():.1f}" for each in reports)),
-        (
-            "left against right limbs, mean %",
-            *(f"{asymmetry_percent(each).mean():.1f}" for each in reports),
-        ),
+        ("deviation, mean %", *(f"{deviation_percent(each).mean():.1f}" for each in reports)),
+        ("left-right, mean %", *(f"{asymmetry_percent(each).mean():.1f}" for each in reports)),
+        ("geometry loss", *(f"{each.loss:.4f}" for each in reports)),
     ]
     rows += [
-        (name if name == "geometry loss" else f"geometry loss, {name}", f"{a:.4f}", f"{b:.4f}")
-        for name, a, b in reversed(losses(comparison))
+        (f"loss, {name}", *(f"{each.groups[name]:.4f}" for each in reports)) for name in reversed(skeleton.GROUP_NAMES)
     ]
-    _table(axes, "bones in all", (("A", 0.82), ("B", 1.0)), rows, None)
+    step = 0.18 if len(reports) == 2 else 0.15
+    columns = tuple((letter, 1.0 - step * (len(reports) - 1 - place)) for place, letter in enumerate(LETTERS))
+    _table(axes, "bones in all", columns[: len(reports)], rows, None)
 
 
 def _table(

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import report
-from core.compare import Comparison
+from core.compare import Comparison, sentences
 from core.export import printable, write_atomically
-from core.export_comparison import worst_first
+from core.export_comparison import letters, pairs
 from core.pose import Pose
 
 
@@ -24,39 +24,55 @@ class Page:
     Attributes:
         entry: from ``export_comparison.entry``.
         title: what is shown.
-        sentence: the comparison in plain words.
-        sides: A's and B's picture and drawings.
-        worst: the joints, those that differ most first.
+        sides: picture and drawings of each model, A's first.
+        pairs: from ``export_comparison.pairs``: the entry of A and each of the others.
+        sentences: each comparison in plain words, by the other's key.
+        worst: the joints of A and each of the others, by its key; those that differ most first, by the model that is
+            furthest from A.
     """
 
     entry: Mapping[str, Any]
     title: str
-    sentence: str
-    sides: tuple[report.Page, report.Page]
-    worst: Sequence[Mapping[str, Any]]
+    sides: Sequence[report.Page]
+    pairs: Mapping[str, Mapping[str, Any]]
+    sentences: Mapping[str, str]
+    worst: Sequence[Mapping[str, Mapping[str, Any]]]
 
 
 def page(
-    image: NDArray[np.uint8], poses: tuple[Pose, Pose], comparison: Comparison, entry: Mapping[str, Any], title: str
+    image: NDArray[np.uint8],
+    poses: Sequence[Pose],
+    comparisons: Sequence[Comparison],
+    entry: Mapping[str, Any],
+    title: str,
 ) -> Page:
     """Make one comparison's part of a report.
 
     Args:
-        image: (h, w, 3) RGB, the picture both poses were found in.
-        poses: A's and B's.
-        comparison: of the two.
+        image: (h, w, 3) RGB, the picture all poses were found in.
+        poses: A's first.
+        comparisons: from ``compare_all``.
         entry: from ``export_comparison.entry``.
         title: what is shown, such as the picture's name.
     """
     kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "refined")
     shared = {key: entry[key] for key in kept}
-    a, b = (report.page(image, pose, {**shared, **entry[side]}, title) for pose, side in zip(poses, "ab", strict=True))
-    return Page(entry, printable(title), comparison.sentence(), (a, b), worst_first(entry["joints"]))
+    sides = [
+        report.page(image, pose, {**shared, **entry[side]}, title)
+        for pose, side in zip(poses, letters(len(poses)), strict=True)
+    ]
+    told = pairs(entry)
+    rows = [
+        dict(zip(told, joints, strict=True)) for joints in zip(*(each["joints"] for each in told.values()), strict=True)
+    ]
+    rows.sort(key=lambda row: -max(float(joint["distance_mm"]) for joint in row.values()))
+    words = dict(zip(told, sentences(comparisons), strict=True))
+    return Page(entry, printable(title), sides, told, words, rows)
 
 
 def write(
     path: str | Path, pages: Sequence[Page], summary: Mapping[str, Any],
-    checkpoints: tuple[Mapping[str, Any], Mapping[str, Any]], terms: tuple[Mapping[str, str], Mapping[str, str]],
+    checkpoints: Sequence[Mapping[str, Any]], terms: Sequence[Mapping[str, str]],
     failed: Sequence[Mapping[str, str]] = (), left_out: int = 0,
 ) -> Path:  # fmt: skip
     """Write a comparison's report.
@@ -65,7 +81,7 @@ def write(
         path: the file.
         pages: from ``page``.
         summary: from ``export_comparison.summary``.
-        checkpoints: A's and B's, from ``checkpoint.summary``.
+        checkpoints: of A, B and any others, from ``checkpoint.summary``.
         terms: of their data by data set; may be empty.
         failed: from ``export.failure``.
         left_out: how many comparisons there were beside the pages.
@@ -73,6 +89,7 @@ def write(
     Raises:
         UserError: it cannot be written.
     """
-    facts = {"pages": pages, "summary": summary, "checkpoints": checkpoints, "terms": terms}
+    others = {"b": summary, **summary.get("others", {})}
+    facts = {"pages": pages, "summary": summary, "others": others, "checkpoints": checkpoints, "terms": terms}
     text = report.render("comparison.html", failed=failed, left_out=left_out, **facts)
     return write_atomically(path, text.encode("utf-8"))

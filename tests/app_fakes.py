@@ -122,8 +122,7 @@ class Opener:
             assert not window.session.pictures.isRunning(), "a thread was left behind"
             assert not window.session.thumbnails.isRunning(), "a thread was left behind"
             assert not window.session.playback.clips.isRunning(), "a thread was left behind"
-            assert not window.comparing.inference.isRunning(), "a thread was left behind"
-            assert not window.comparing.folders.isRunning(), "a thread was left behind"
+            assert not window.comparing.is_working, "a thread was left behind"
             assert not window.exports.clips.service.isRunning(), "a thread was left behind"
             window.deleteLater()
 

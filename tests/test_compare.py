@@ -20,7 +20,8 @@ from poses import STANDING_MM, make_pose
 
 import main
 from core import checkpoint, export_comparison, media, skeleton
-from core.compare import bin_edges, compare, summarise
+from core.compare import compare
+from core.compare_many import bin_edges, summarise
 from core.pose import Pose
 from core.predictor import Predictor
 
@@ -144,8 +145,9 @@ def test_what_is_beyond_the_last_bin_is_counted_in_it() -> None:
 def test_an_entry_says_whether_the_skeletons_were_refined() -> None:
     plain, bent = make_pose(), dataclasses.replace(make_pose(), refined=True)
     for pose in (plain, bent):
-        item = export_comparison.entry(pose, pose, compare(pose, pose), "a.jpg")
-        content = export_comparison.document([item], [compare(pose, pose)], (TOLD, TOLD))
+        found = (compare(pose, pose),)
+        item = export_comparison.entry((pose, pose), found, "a.jpg")
+        content = export_comparison.document([item], [found], (TOLD, TOLD))
         jsonschema.validate(content, schema())
         assert item["refined"] is pose.refined
 

@@ -36,7 +36,7 @@ def test_the_report_of_a_comparison_tells_what_its_json_tells(
     parsed, text = read_report(out / "c.html"), (out / "c.html").read_text()
     assert all(address.startswith("data:") for address in parsed.addresses) and len(parsed.addresses) == 4
     item = told["comparisons"][0]
-    bones = [row for row in parsed.rows if len(row) == 9][: skeleton.BONE_COUNT]
+    bones = [row for row in parsed.rows if len(row) == 12][: skeleton.BONE_COUNT]
     assert [row[1:3] for row in bones] == [
         [f"{bone[side]['length_mm']:.0f}" for side in "ab"] for bone in item["bones"]
     ]

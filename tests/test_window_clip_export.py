@@ -267,7 +267,7 @@ def test_a_comparison_goes_out_as_a_page_and_as_a_figure(
     assert window.actions_by_key["export_comparison"].isEnabled()
     page = saved(window, "export_comparison", tmp_path / "a.html", qtbot, monkeypatch)
     parsed = read_report(page)
-    bones = {row[0]: row[1:3] for row in parsed.rows if len(row) == 9}
+    bones = {row[0]: row[1:3] for row in parsed.rows if len(row) == 12}
     lengths = [f"{pose.geometry.bones[0].length_mm:.0f}" for pose in (window.state.pose, window.comparing.pose) if pose]
     assert next(value for key, value in bones.items() if key.strip() not in ("bone", "")) == lengths
     assert "A: one" in page.read_text() and "B: two" in page.read_text()

@@ -46,10 +46,10 @@ def comparing_window(open_window: Opener, source: Path, backend: FakeBackend | N
 
 def test_without_a_comparison_everything_is_as_before(open_window: Opener, photo: Path) -> None:
     window = open_window(photo)
-    assert not window.picker_b.isVisible() and not window._panels["compare"].isVisible()
+    assert not window.compared.isVisible() and not window._panels["compare"].isVisible()
     assert not window._panels["picture_b"].isVisible() and window.bones.isVisible()
     assert window.picture.title.text() == "photo.png" and window.space.title.text() == "3D"
-    assert not window.comparing.inference.isRunning()
+    assert not window.comparing.is_working
     assert not window.actions_by_key["compare_flip"].isEnabled()
 
 
@@ -60,7 +60,7 @@ def test_b_looks_at_the_box_that_a_looked_at(open_window: Opener, photo: Path) -
     assert a is not None and b is not None
     assert (a.checkpoint_name, b.checkpoint_name) == ("one", "two")
     assert backend.asked[-1] == ("two", a.box_px, True)
-    assert window.picker_b.isVisible() and window.picker_b.combo.currentText() == "two"
+    assert window.compared.isVisible() and window.compared.pickers[0].combo.currentText() == "two"
     assert window.picker.combo.currentText() == "one"
 
 
@@ -181,7 +181,7 @@ def test_the_3d_views_turn_and_zoom_together(open_window: Opener, photo: Path) -
 def test_another_b_never_disturbs_a(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
     window = comparing_window(open_window, photo)
     a = window.state.pose
-    combo = window.picker_b.combo
+    combo = window.compared.pickers[0].combo
     combo.activated.emit(combo.findText("one"))
     qtbot.waitUntil(lambda: window.comparing.pose is not None and window.comparing.pose.checkpoint_name == "one")
     assert window.state.pose is a and window.picker.combo.currentText() == "one"
@@ -195,7 +195,7 @@ def test_a_bad_checkpoint_never_replaces_a_good_b(open_window: Opener, qtbot: Qt
     window.comparing.choose(str(photo.with_name("bad.safetensors")))
     qtbot.waitUntil(lambda: bool(window.toasts.texts))
     assert "bad.safetensors is damaged" in window.toasts.texts[0]
-    assert window.picker_b.combo.currentText() == "two" and window.picker.combo.currentText() == "one"
+    assert window.compared.pickers[0].combo.currentText() == "two" and window.picker.combo.currentText() == "one"
     assert window.comparing.comparison is before and not window.comparing.activity
 
 
@@ -219,7 +219,7 @@ def test_late_answers_of_b_are_dropped(open_window: Opener, qtbot: QtBot, photo:
     gate.set()
     qtbot.waitUntil(lambda: window.comparing.comparison is not None)
     assert window.comparing.pose is not None and window.comparing.pose.picture_size_px == (200, 100)
-    assert window.comparing.dropped == 1
+    assert window.comparing.other.dropped == 1
 
 
 def test_a_b_that_fails_leaves_a_working(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
@@ -249,8 +249,8 @@ def test_empty_states_say_what_to_do(open_window: Opener, qtbot: QtBot) -> None:
     assert panel.empty.isVisible() and "Open a picture" in panel.empty.text.text()
     assert "toolbar" in window._panels["picture_b"].empty.text.text()
     panel.all_pictures.setChecked(True)
-    assert "Open a folder" in panel.folder.status.text() and not panel.folder.button.isEnabled()
-    window.actions_by_key["compare_folder"].trigger()
+    assert "Open a folder" in panel.many.status.text() and not panel.many.button.isEnabled()
+    window.actions_by_key["compare_many"].trigger()
     assert "no two models" in window.toasts.texts[-1]
 
 
@@ -258,7 +258,7 @@ def test_b_is_remembered(open_window: Opener, qtbot: QtBot, photo: Path) -> None
     window = comparing_window(open_window, photo)
     mine = photo.with_name("mine.safetensors")
     window.comparing.choose(str(mine))
-    qtbot.waitUntil(lambda: window.picker_b.combo.currentText() == "mine")
+    qtbot.waitUntil(lambda: window.compared.pickers[0].combo.currentText() == "mine")
     window.close()
     assert open_window.settings().text("model_b") == str(mine)
     again = open_window(photo)
@@ -287,10 +287,10 @@ def test_a_folder_is_compared_and_a_click_opens_the_picture(open_window: Opener,
 
     backend.answer = more_and_more
     (tmp_path / "album" / "2.png").write_text("no picture")
-    window.actions_by_key["compare_folder"].trigger()
-    page = window._panels["compare"].folder
+    window.actions_by_key["compare_many"].trigger()
+    page = window._panels["compare"].many
     assert page.isVisible() and page.button.text() == "Cancel"
-    qtbot.waitUntil(lambda: not window.comparing.folder.running)
+    qtbot.waitUntil(lambda: not window.comparing.many.result.running)
     assert [row[0] for row in page.ranking.texts()] == ["3.png", "1.png", "0.png"]
     assert page.ranking.texts()[0][1:] == ("2", "0.0", "1", "L wrist, 40 mm")
     assert page.status.text().startswith("A one, B two: 3 of 4 pictures") or "1 failed" in page.status.text()
@@ -316,21 +316,21 @@ def test_a_folder_comparison_can_be_cancelled_and_begun_again(
         return two_models(name, size, box)
 
     backend.answer = gated
-    page = window._panels["compare"].folder
-    window.comparing.compare_folder()
-    qtbot.waitUntil(lambda: window.comparing.folder.done == 2)
+    page = window._panels["compare"].many
+    window.comparing.many.start_or_stop()
+    qtbot.waitUntil(lambda: window.comparing.many.result.done == 2)
     page.button.click()
     gate.release(20)
-    assert not window.comparing.folder.running
+    assert not window.comparing.many.result.running
     assert "2 of 5" in page.status.text()
     page.button.click()
-    qtbot.waitUntil(lambda: not window.comparing.folder.running)
-    assert window.comparing.folder.done == 5
+    qtbot.waitUntil(lambda: not window.comparing.many.result.running)
+    assert window.comparing.many.result.done == 5
 
 
 def test_closing_during_a_folder_comparison_leaves_no_thread(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     window = comparing_window(open_window, album(tmp_path / "album", 5))
-    window.comparing.compare_folder()
+    window.comparing.many.start_or_stop()
     window.close()
     assert window.stopped_in_time
 

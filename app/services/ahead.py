@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.clip import Clip, Seeds
 from app.state import ModelEntry
 from core.pose import Pose
@@ -28,6 +31,8 @@ class RunRequest:
         seeds: where tracking starts anew.
         mirror: whether to average with the mirrored picture.
         refine: whether to bend the skeleton in space towards bones that can be real.
+        boxes: (n, 4) px, a box for each of n frames from the start on, after which the run ends: another model's, to
+            compare with it. None for a run to the end of the clip.
     """
 
     token: int
@@ -38,6 +43,7 @@ class RunRequest:
     seeds: Seeds
     mirror: bool
     refine: bool = False
+    boxes: NDArray[np.float64] | None = None
 
 
 class Run:
@@ -50,6 +56,7 @@ class Run:
         self.request = request
         self._next = request.start
         self._reader: VideoReader = VideoReader(request.clip.path, request.clip.index)
+        self._model = model
         self._tracker: Tracker = Tracker(
             lambda rgb, box: model.predict(rgb, box, request.mirror, request.refine), before=request.before
         )
@@ -60,10 +67,12 @@ class Run:
         Raises:
             UserError: the video cannot be read any more, or the network cannot look at it.
         """
-        if self._next >= self.request.clip.count:
+        request = self.request
+        end = request.clip.count if request.boxes is None else request.start + len(request.boxes)
+        if self._next >= end:
             return None
         frame = self._reader.read(self._next)
-        if frame.index < self._next:
+        if not self._next <= frame.index < end:
             # What is left of the clip does not decode.
             return None
         for number, box in self.request.seeds:
@@ -71,7 +80,11 @@ class Run:
             if self._next <= number <= frame.index:
                 self._tracker.restart(box)
         self._next = frame.index + 1
-        return frame.index, self._tracker.pose(frame.image)
+        if request.boxes is None:
+            return frame.index, self._tracker.pose(frame.image)
+        x, y, width, height = (float(value) for value in request.boxes[frame.index - request.start])
+        box = (x, y, width, height)
+        return frame.index, self._model.predict(frame.image, box, request.mirror, request.refine)
 
     def close(self) -> None:
         """Let go of the file."""

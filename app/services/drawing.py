@@ -44,19 +44,18 @@ class DrawRequest:
 
 @dataclass(frozen=True, eq=False)
 class ComparisonRequest:
-    """Two poses of one picture to draw beside each other.
+    """Poses of one picture to draw beside each other.
 
     Attributes:
-        a, b: the two; A's say the picture and the file.
+        sides: two to four; the first, A's, says the picture and the file.
     """
 
-    a: DrawRequest
-    b: DrawRequest
+    sides: tuple[DrawRequest, ...]
 
     @property
     def path(self) -> Path | None:
         """The file to write."""
-        return self.a.path
+        return self.sides[0].path
 
 
 class DrawingService(Worker):
@@ -108,17 +107,17 @@ class DrawingService(Worker):
 
     def _draw_comparison(self, request: ComparisonRequest) -> None:
         from core import export_comparison, figure_comparison, report_comparison
-        from core.compare import compare
+        from core.compare import compare_all
 
-        a, b, path = request.a, request.b, request.path
+        a, path = request.sides[0], request.path
         assert path is not None
-        poses = (a.pose, b.pose)
-        found = compare(*poses)
+        poses = [side.pose for side in request.sides]
+        found = compare_all(poses)
         if path.suffix.lower() == ".html":
-            entry = export_comparison.entry(*poses, found, a.source, a.frame, a.time_s)
+            entry = export_comparison.entry(poses, found, a.source, a.frame, a.time_s)
             page = report_comparison.page(a.rgb, poses, found, entry, a.title)
-            summary = export_comparison.summary([found], [entry])
-            told, terms = (a.checkpoint, b.checkpoint), (_terms(a), _terms(b))
+            summary = export_comparison.summary([found], [entry], len(poses))
+            told, terms = [side.checkpoint for side in request.sides], [_terms(side) for side in request.sides]
             report_comparison.write(path, [page], summary, told, terms)
         else:
             figure_comparison.write_figure(path, a.rgb, poses, found, a.title)

@@ -1,7 +1,8 @@
-"""Compares two models on many pictures off the GUI thread, one picture at a time, until done or cancelled."""
+"""Compares models on many pictures off the GUI thread, one picture at a time, until done or cancelled."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from app.services.backend import Backend, Model
 from app.services.pictures import Reader
 from app.services.worker import Worker
-from core.compare import Comparison, compare
+from core.compare import Comparison, compare_all
 from core.errors import UserError
 
 
@@ -23,25 +24,25 @@ class FolderRequest:
     Attributes:
         token: identifies the request; everything said about it carries it.
         paths: the pictures.
-        sources: bundled names or files of A and B.
+        sources: bundled names or files of the models, A's first.
         mirror: whether to average with the mirrored picture.
         refine: whether to bend the skeletons in space towards bones that can be real.
     """
 
     token: int
     paths: tuple[Path, ...]
-    sources: tuple[str, str]
+    sources: tuple[str, ...]
     mirror: bool
     refine: bool = False
 
 
 class FolderCompareService(Worker):
-    """The worker with a pair of its own, so that a long comparison holds up neither A nor B."""
+    """The worker with models of its own, so that a long comparison holds up none of those in the window."""
 
-    compared = Signal(int, object, object)
-    """token, path, Comparison."""
-    failed = Signal(int, object, object)
-    """token, path, UserError: this picture is left out."""
+    compared = Signal(int, int, object)
+    """token, the picture's place, tuple[Comparison, ...]: each model's with A."""
+    failed = Signal(int, object)
+    """token, UserError: this picture is left out."""
     ended = Signal(int, object)
     """token, None or the UserError that kept it from starting."""
 
@@ -73,27 +74,27 @@ class FolderCompareService(Worker):
     def handle(self, _topic: str, request: Any) -> None:
         """Compare on every picture."""
         try:
-            a, b = (self._backend.load(source) for source in request.sources)
+            models = [self._backend.load(source) for source in request.sources]
         except UserError as error:
             self.ended.emit(request.token, error)
             return
-        for path in request.paths:
+        for place, path in enumerate(request.paths):
             if self._wanted != request.token:
                 break
             try:
-                self.compared.emit(request.token, path, self._one(a, b, path, request))
+                self.compared.emit(request.token, place, self._one(models, path, request))
             except UserError as error:
-                self.failed.emit(request.token, path, error)
+                self.failed.emit(request.token, error)
             except Exception as error:  # noqa: BLE001  # one strange picture must not cost the others
                 wrong = UserError(f"{path.name} could not be compared ({type(error).__name__})", "leave it out")
-                self.failed.emit(request.token, path, wrong)
+                self.failed.emit(request.token, wrong)
         self.ended.emit(request.token, None)
 
-    def _one(self, a: Model, b: Model, path: Path, request: FolderRequest) -> Comparison:
+    def _one(self, models: Sequence[Model], path: Path, request: FolderRequest) -> tuple[Comparison, ...]:
         rgb = self._reader(path)
         how = (request.mirror, request.refine)
-        first = a.predict(rgb, None, *how)
-        found = compare(first, b.predict(rgb, first.box_px, *how))
-        if not np.isfinite([found.mean_mm, found.mean_px]).all():
+        a = models[0].predict(rgb, None, *how)
+        found = compare_all([a, *(other.predict(rgb, a.box_px, *how) for other in models[1:])])
+        if not np.isfinite([(each.mean_mm, each.mean_px) for each in found]).all():
             raise UserError(f"a network answered {path.name} with numbers that are not finite", "choose another model")
         return found

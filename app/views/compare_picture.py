@@ -1,4 +1,4 @@
-"""The two pictures of a comparison: B's own panel with linked zoom, or B over A beyond a split line; and the arrows."""
+"""The pictures of a comparison: panels with linked zoom, or one model over A beyond a split line; and the arrows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStackedWidget, QStyleOptionGraphicsItem, QWidget
 
+from app.compared import Compared
 from app.comparing import Comparing, Layout
 from app.state import AppState
 from app.theme import ThemeWatcher
@@ -19,6 +20,9 @@ from app.views.heatmap_strip import HeatmapStrip
 from app.views.panel import EmptyState, Panel
 from app.views.picture import PicturePanel
 from app.views.pose_layer import PoseLayer
+from app.views.why import WhyCard
+from core.compare import LETTERS
+from core.pose import Pose
 
 ARROW_COLOUR: Final = QColor(255, 211, 77)
 _SHORTEST_PX: Final = 9.0
@@ -107,19 +111,23 @@ def _draw_arrow(painter: QPainter, start: QPointF, end: QPointF, unit: QPointF) 
 
 
 class OtherPicturePanel(Panel):
-    """The same picture with what B sees in it; zoom and place are those of A's panel."""
+    """The same picture with what another model sees in it; zoom and place are those of A's panel.
 
-    def __init__(self, state: AppState, themes: ThemeWatcher, comparing: Comparing) -> None:
-        super().__init__("B")
+    With three models in a grid of four, the panel of the fourth place asks for one.
+    """
+
+    def __init__(self, state: AppState, themes: ThemeWatcher, comparing: Comparing, place: int) -> None:
+        super().__init__(LETTERS[place + 1])
         self._state = state
         self._themes = themes
         self._comparing = comparing
+        self._place = place
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(200, 160)
+        self.graphics.setMinimumSize(200, 100)
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)
-        self.graphics.setAccessibleName("Picture with model B")
+        self.graphics.setAccessibleName(f"Picture with model {LETTERS[place + 1]}")
         self.box_view = PictureViewBox()
         self.graphics.setCentralItem(self.box_view)
         self._image = pg.ImageItem(axisOrder="row-major")
@@ -134,8 +142,10 @@ class OtherPicturePanel(Panel):
         self._pages.addWidget(self.graphics)
         self.add_content(self._pages, 1)
         self.strip = HeatmapStrip(state, themes)
-        self.strip.shown_pose = lambda: comparing.pose
-        self.add_content(self.strip)
+        self.why = WhyCard(state)
+        self.strip.shown_pose = self.why.shown_pose = self.shown_pose
+        for part in (self.strip, self.why):
+            self.add_content(part)
         state.picture_changed.connect(self._show_picture)
         state.frame_changed.connect(self._show_picture)
         state.display_changed.connect(self.refresh)
@@ -150,9 +160,18 @@ class OtherPicturePanel(Panel):
     def _retheme(self) -> None:
         self.graphics.setBackground(self._themes.theme.canvas)
 
+    @property
+    def other(self) -> Compared | None:
+        """The model of this place, None in a grid with a place left over."""
+        others = self._comparing.others
+        return others[self._place] if self._place < len(others) else None
+
+    def shown_pose(self) -> Pose | None:
+        """Return what the model saw."""
+        return None if self.other is None else self.other.pose
+
     def _show_picture(self) -> None:
         picture = self._state.picture
-        self.strip.setVisible(picture is not None)
         if picture is None:
             self._image.clear()
         else:
@@ -161,31 +180,39 @@ class OtherPicturePanel(Panel):
         self.refresh()
 
     def refresh(self) -> None:
-        """Draw what B sees, or say what to do."""
-        comparing = self._comparing
-        self.setVisible(comparing.on and comparing.display.layout is Layout.SIDE)
+        """Draw what the model sees, or say what to do."""
+        comparing, other = self._comparing, self.other
+        grid = comparing.grid
+        wanted = self._place < len(comparing.others) or (grid and self._place < len(LETTERS) - 1)
+        self.setVisible(comparing.on and comparing.display.layout is Layout.SIDE and wanted)
+        self.strip.setVisible(self._state.picture is not None and not grid)
+        self.why.has_room = not grid
+        self.why.refresh()
         if not comparing.on:
             return
-        model = comparing.model
-        self.title.setText("B" if model is None else f"B  {model.name}")
-        found = comparing.comparison
+        letter = LETTERS[self._place + 1]
+        model = None if other is None else other.model
+        self.title.setText(letter if model is None else f"{letter}  {model.name}")
+        found = None if other is None else other.comparison
         apart = "" if found is None else f"{found.mean_mm:.0f} mm, {found.mean_px:.1f} px apart"
-        self.note.setText(comparing.activity or apart)
+        self.note.setText(apart if other is None else other.activity or apart)
         self.note.setToolTip("Mean distance of the 16 joints from A's")
         self._pages.setCurrentWidget(self.empty if model is None or self._state.picture is None else self.graphics)
-        if model is None and not comparing.activity:
-            self.empty.say("No model B", "Choose one in the toolbar (Model B),\nor open a checkpoint there.")
+        if other is None:
+            self.empty.say("Room for one more", "Add a model with the + in the toolbar\n(Shift+A).")
+        elif model is None and not other.activity:
+            self.empty.say(f"No model {letter}", f"Choose one in the toolbar ({letter}),\nor open a checkpoint there.")
         elif model is None:
-            self.empty.say("Model B", "It is being loaded…")
+            self.empty.say(f"Model {letter}", "It is being loaded…")
         else:
-            self.empty.say("Open a picture of a person", "Model B looks at it too.")
-        self.layer.show(comparing.pose, self._state.display)
-        show_arrows(self.arrows, comparing, self._state)
+            self.empty.say("Open a picture of a person", f"Model {letter} looks at it too.")
+        self.layer.show(self.shown_pose(), self._state.display)
+        show_arrows(self.arrows, comparing, self._state, self.shown_pose())
 
 
-def show_arrows(item: ArrowsItem, comparing: Comparing, state: AppState) -> None:
-    """Show the arrows of the comparison, if they are wanted."""
-    a, b = state.pose, comparing.pose
+def show_arrows(item: ArrowsItem, comparing: Comparing, state: AppState, b: Pose | None) -> None:
+    """Show the arrows from A's joints to those of another pose, if they are wanted."""
+    a = state.pose
     if comparing.on and comparing.display.arrows and a is not None and b is not None:
         item.show_arrows(a.joints_px, b.joints_px)
     else:
@@ -193,17 +220,17 @@ def show_arrows(item: ArrowsItem, comparing: Comparing, state: AppState) -> None
 
 
 class PictureCompare(QObject):
-    """Puts B into A's picture panel: arrows, the split line, the flip, and the link of the two views."""
+    """Puts the chosen one into A's picture panel: arrows, the split line, the flip; and links the views of all."""
 
-    def __init__(self, panel: PicturePanel, other: OtherPicturePanel, state: AppState, comparing: Comparing) -> None:
+    def __init__(self, panel: PicturePanel, state: AppState, comparing: Comparing) -> None:
         super().__init__(panel)
         self._panel = panel
-        self._other = other
+        self._others: list[OtherPicturePanel] = []
         self._state = state
         self._comparing = comparing
         self._linking = False
-        panel.shown_pose = panel.strip.shown_pose = lambda: comparing.shown
-        self._stands: tuple[bool, Layout] = (False, comparing.display.layout)
+        panel.shown_pose = panel.strip.shown_pose = panel.why.shown_pose = lambda: comparing.shown
+        self._stands: tuple[object, ...] = (False, comparing.display.layout, 1)
         self.layer = PoseLayer()
         self.arrows = ArrowsItem()
         self.line = pg.InfiniteLine(angle=90, movable=True, pen=pg.mkPen(255, 255, 255, 220, width=2))
@@ -214,16 +241,22 @@ class PictureCompare(QObject):
             item.setZValue(order)
             panel.box_view.addItem(item, ignoreBounds=True)
         self.line.sigPositionChanged.connect(self._line_moved)
-        panel.box_view.sigRangeChanged.connect(lambda *_: self._link(panel.box_view, other.box_view))
-        other.box_view.sigRangeChanged.connect(lambda *_: self._link(other.box_view, panel.box_view))
-        other.box_view.fit_asked.connect(panel.fit)
         self._settling = QTimer(self, interval=_SETTLING_MS, singleShot=True)
-        for view in (panel.box_view, other.box_view):
-            view.sigResized.connect(self._resized)
-            view.sigRangeChangedManually.connect(lambda *_: self._settling.stop())
+        self._watch(panel.box_view)
         for signal in (comparing.changed, comparing.compared, state.display_changed, state.picture_changed):
             signal.connect(self.refresh)
         self.refresh()
+
+    def add(self, other: OtherPicturePanel) -> None:
+        """Link one more view with A's."""
+        self._others.append(other)
+        other.box_view.fit_asked.connect(self._panel.fit)
+        self._watch(other.box_view)
+
+    def _watch(self, view: PictureViewBox) -> None:
+        view.sigRangeChanged.connect(lambda *_: self._link(view))
+        view.sigResized.connect(self._resized)
+        view.sigRangeChangedManually.connect(lambda *_: self._settling.stop())
 
     def refresh(self) -> None:
         """Show the comparison in A's panel."""
@@ -240,53 +273,69 @@ class PictureCompare(QObject):
             self.line.setPos(place)
         self.line.setVisible(split)
         self.layer.show(comparing.pose if split else None, self._state.display)
-        self._panel.prefix = "" if not comparing.on else "A | B  " if split else "B  " if comparing.flipped else "A  "
-        show_arrows(self.arrows, comparing, self._state)
+        letter = comparing.other.letter
+        shown = f"A | {letter}" if split else letter if comparing.flipped else "A"
+        self._panel.prefix = f"{shown}  " if comparing.on else ""
+        # In two rows the pictures need all the height.
+        self._panel.strip.setVisible(picture is not None and not comparing.grid)
+        self._panel.why.has_room = not comparing.grid
+        self._panel.why.refresh()
+        # In A's own panel only those to the chosen one: more would be a tangle.
+        show_arrows(self.arrows, comparing, self._state, comparing.pose)
         self._panel.refresh()
         self._panel.strip.rebuild()
-        if (comparing.on, comparing.display.layout) != self._stands:
-            self._stands = (comparing.on, comparing.display.layout)
+        stands = (comparing.on, comparing.display.layout, len(comparing.others))
+        if stands != self._stands:
+            self._stands = stands
             # From when the new panels are made on: making the first 3D view takes a while.
             QTimer.singleShot(0, self._settling, self._settling.start)
             self._fit()
 
+    def _views(self) -> list[PictureViewBox]:
+        """Return the views that can be seen, A's first."""
+        return [self._panel.box_view, *(other.box_view for other in self._others if other.graphics.isVisible())]
+
     def _fit(self) -> None:
-        """Show the whole picture in both views, which share one scale: that of the smaller one."""
+        """Show the whole picture in every view; they share one scale: that of the smallest."""
         self._panel.fit()
-        picture, view, other = self._state.picture, self._panel.box_view, self._other.box_view
-        if picture is None or not self._other.isVisible() or min(view.width(), other.width(), other.height()) <= 0:
+        picture, views = self._state.picture, self._views()
+        if picture is None or len(views) < 2 or min(min(view.width(), view.height()) for view in views) <= 0:
             return
-        shown = view.viewRect()
-        needed = 1.04 * max(picture.size_px[0] / other.width(), picture.size_px[1] / other.height())
-        factor = needed / (shown.width() / view.width())
+        width, height = picture.size_px
+        shown = views[0].viewRect()
+        needed = 1.04 * max(max(width / view.width(), height / view.height()) for view in views[1:])
+        factor = needed / (shown.width() / views[0].width())
         if factor > 1.0:
             wanted = QRectF(0, 0, shown.width() * factor, shown.height() * factor)
             wanted.moveCenter(shown.center())
-            view.setRange(wanted, padding=0)
+            views[0].setRange(wanted, padding=0)
 
     def _resized(self, *_view: object) -> None:
         """Keep the link; while the panels find their new places, keep the whole picture in view too."""
         if self._settling.isActive():
             self._fit()
-        self._link(self._panel.box_view, self._other.box_view)
+        self._link(self._panel.box_view)
 
     def _line_moved(self) -> None:
         picture = self._state.picture
         if picture is not None and self.line.isVisible():
             self._comparing.set_display(split=float(self.line.value()) / picture.size_px[0])
 
-    def _link(self, leader: PictureViewBox, follower: PictureViewBox) -> None:
-        """Show the same place at the same scale: the views may be of different size."""
-        if self._linking or not self._other.isVisible():
+    def _link(self, leader: PictureViewBox) -> None:
+        """Show the same place at the same scale in all views: they may be of different size."""
+        views = self._views()
+        if self._linking or len(views) < 2 or leader not in views or leader.width() <= 0:
             return
-        shown, room = leader.viewRect(), follower.rect()
-        if leader.width() <= 0 or room.width() <= 0 or room.height() <= 0:
-            return
+        shown = leader.viewRect()
         scale = shown.width() / leader.width()
-        wanted = QRectF(0, 0, room.width() * scale, room.height() * scale)
-        wanted.moveCenter(shown.center())
         self._linking = True
         try:
-            follower.setRange(wanted, padding=0)
+            for follower in views:
+                room = follower.rect()
+                if follower is leader or room.width() <= 0 or room.height() <= 0:
+                    continue
+                wanted = QRectF(0, 0, room.width() * scale, room.height() * scale)
+                wanted.moveCenter(shown.center())
+                follower.setRange(wanted, padding=0)
         finally:
             self._linking = False

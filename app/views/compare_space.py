@@ -1,4 +1,4 @@
-"""B's 3D view in a comparison, its camera linked with A's."""
+"""The 3D view of another model in a comparison, its camera linked with A's."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from app.notifications import Notifier
 from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.skeleton3d import Skeleton3DPanel
+from core.compare import LETTERS
+from core.pose import Pose
 
 
 class OtherSpace(QWidget):
-    """Holds B's 3D panel, which is made when it is first needed: a canvas costs start time and memory."""
+    """Holds a model's 3D panel, which is made when it is first needed: a canvas costs start time and memory."""
 
-    def __init__(self, state: AppState, themes: ThemeWatcher, notifier: Notifier, comparing: Comparing) -> None:
+    def __init__(
+        self, state: AppState, themes: ThemeWatcher, notifier: Notifier, comparing: Comparing, place: int
+    ) -> None:
         super().__init__()
+        self._place = place
         self._state = state
         self._themes = themes
         self._notifier = notifier
@@ -34,15 +39,19 @@ class OtherSpace(QWidget):
         self._leader = leader
 
     def refresh(self) -> None:
-        """Show B, where the machine has 3D and B does not stand as a ghost beside A."""
+        """Show the model, where the machine has 3D and the others do not stand as ghosts beside A."""
         comparing, leader = self._comparing, self._leader
-        wanted = comparing.on and not comparing.display.ghost and leader is not None and leader.scene is not None
-        if wanted and self.panel is None and leader is not None:
+        there = self._place < len(comparing.others)
+        views = comparing.on and not comparing.display.ghost and leader is not None and leader.scene is not None
+        if views and there and self.panel is None and leader is not None:
             self.panel = self._make(leader)
         if self.panel is not None:
-            self.panel.title.setText("3D B")
+            self.panel.title.setText(f"3D {LETTERS[self._place + 1]}")
             self.panel.refresh()
-        self.setVisible(wanted)
+        # Of a place left over only the room is kept, so that the bodies stay of one size.
+        self.setVisible(views and (there or len(comparing.others) > 1))
+        if self.panel is not None:
+            self.panel.setVisible(there)
         self._settle()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -61,8 +70,12 @@ class OtherSpace(QWidget):
 
     def _make(self, leader: Skeleton3DPanel) -> Skeleton3DPanel:
         panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)
-        panel.shown_pose = lambda: self._comparing.pose
+        panel.shown_pose = self._pose
         self.layout().addWidget(panel)
         if panel.scene is not None and leader.scene is not None:
             panel.scene.follow(leader.scene)
         return panel
+
+    def _pose(self) -> Pose | None:
+        others = self._comparing.others
+        return others[self._place].pose if self._place < len(others) else None

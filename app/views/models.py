@@ -33,6 +33,8 @@ class ModelsWindow(QDialog):
 
     chosen = Signal(str)
     """The user wants this one: its source."""
+    compare_asked = Signal(str)
+    """The user wants to compare with this one: its source."""
 
     def __init__(self, state: AppState, library: Library, parent: QWidget) -> None:
         super().__init__(parent)
@@ -56,11 +58,18 @@ class ModelsWindow(QDialog):
             view.setAcceptDrops(False)
         self.use_button = QPushButton("Use this model", default=True)
         self.use_button.clicked.connect(self.use)
+        self.compare_button = QPushButton("Compare with it", toolTip="As B beside the model in use, or as one more")
+        self.compare_button.clicked.connect(self.compare)
         self.add_button = QPushButton("Add a file…", toolTip="Or drop a checkpoint on this window")
         self.add_button.clicked.connect(self._ask)
         self.forget_button = QPushButton("Forget", toolTip="Take it off the list; the file stays where it is")
         self.forget_button.clicked.connect(self.forget)
         self.hint = QLabel("Drop a checkpoint (.safetensors, or the authors' .pth) here to add it.", objectName="muted")
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        for text, do in (
+            ("Use this model", self.use), ("Compare with it", self.compare), ("Forget", self.forget),
+        ):  # fmt: skip
+            self.list.addAction(text, do)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self.list)
         splitter.addWidget(self.card)
@@ -69,7 +78,7 @@ class ModelsWindow(QDialog):
         splitter.setChildrenCollapsible(False)
         row = QHBoxLayout()
         row.addWidget(self.hint, 1)
-        for button in (self.add_button, self.forget_button, self.use_button):
+        for button in (self.add_button, self.forget_button, self.compare_button, self.use_button):
             row.addWidget(button)
         column = QVBoxLayout(self)
         column.addWidget(splitter, 1)
@@ -89,6 +98,11 @@ class ModelsWindow(QDialog):
         """Look at pictures with the selected model."""
         if self.current:
             self.chosen.emit(self.current)
+
+    def compare(self) -> None:
+        """Compare the model in use with the selected one."""
+        if self.current:
+            self.compare_asked.emit(self.current)
 
     def forget(self) -> None:
         """Take the selected model off the list."""
@@ -124,8 +138,13 @@ class ModelsWindow(QDialog):
     def _show_card(self) -> None:
         source = self.current
         used = self._state.model is not None and source == self._state.model.source
-        self.use_button.setEnabled(bool(source) and not used)
-        self.forget_button.setEnabled(bool(source) and self._library.is_own(source) and not used)
+        other = bool(source) and not used
+        can = (other, other, other and self._library.is_own(source))
+        for button, action, enabled in zip(
+            (self.use_button, self.compare_button, self.forget_button), self.list.actions(), can, strict=True
+        ):
+            button.setEnabled(enabled)
+            action.setEnabled(enabled)
         card: Card | None = self._library.card(source) if source else None
         if card is not None:
             self.card.setMarkdown(card.text)

@@ -53,7 +53,7 @@ class PicturePanel(Panel):
         self._add_heatmap_controls()
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(240, 140)
+        self.graphics.setMinimumSize(240, 100)
         # The window takes what is dropped; a graphics view would swallow it.
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)

@@ -30,6 +30,13 @@ class RowsModel(QAbstractTableModel):
         self._columns = tuple(columns)
         self.rows: tuple[Row, ...] = ()
 
+    def set_columns(self, columns: Sequence[tuple[str, str]]) -> None:
+        """Have other columns, and no rows until they are set anew."""
+        if tuple(columns) != self._columns:
+            self.beginResetModel()
+            self._columns, self.rows = tuple(columns), ()
+            self.endResetModel()
+
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows; the same number of them keeps selection and place."""
         if rows and [row.key for row in rows] == [row.key for row in self.rows]:

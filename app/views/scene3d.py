@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,15 +90,19 @@ class Scene3D:
 
     def show(
         self, joints_mm: NDArray[np.float64], bone_colours: tuple[Rgb, ...], joint_colours: tuple[Rgb, ...],
-        ghost_mm: NDArray[np.float64] | None, chosen: int | None, bone: int | None, labels: bool,
+        ghosts_mm: NDArray[np.float64], chosen: int | None, bone: int | None, labels: bool,
+        ghost_colours: Sequence[Rgb | None] = (),
     ) -> None:  # fmt: skip
-        """Show a skeleton of (16, 3) mm in the pose's axes, and the ghost of another one."""
+        """Show a skeleton of (16, 3) mm in the pose's axes, and the ghosts of (N, 16, 3) others.
+
+        Each ghost has its own colour, or None for the paleness of a single one.
+        """
         body = mesh3d.to_world(joints_mm)
         self._body = body
-        self._ghost_body = ghost = None if ghost_mm is None else mesh3d.to_world(ghost_mm)
+        self._ghost_body = ghosts = mesh3d.to_world(ghosts_mm.reshape(-1, 3)) if len(ghosts_mm) else None
         lowest = body[:, 2].min()
-        if ghost is not None:
-            lowest = min(lowest, ghost[:, 2].min())
+        if ghosts is not None:
+            lowest = min(lowest, ghosts[:, 2].min())
         self._floor_z = float(lowest) - JOINT_RADIUS_MM
         ends = skeleton.BONE_ENDS
         radii = np.full(skeleton.BONE_COUNT, BONE_RADIUS_MM)
@@ -115,18 +120,20 @@ class Scene3D:
         self._joints.set_mesh(mesh3d.spheres(body, joint_radii, _lighter(_rgba(joint_colours))))
         self._draw_shadow(bones)
         self._draw_floor()
-        self._draw_ghost(ghost)
+        self._draw_ghosts(ghosts, ghost_colours)
         self._labels.text = [short_joint_name(joint) for joint in range(skeleton.JOINT_COUNT)]
         self._labels.pos = body + np.array([JOINT_RADIUS_MM * 1.4, 0.0, JOINT_RADIUS_MM])
         self._labels.visible = labels
         self._bones.visible = self._joints.visible = self._shadow.visible = True
         self.canvas.update()
 
-    def show_pose(self, pose: Pose, display: Display, ghost_mm: NDArray[np.float64] | None) -> None:
-        """Show a pose the way the user wants it shown."""
+    def show_pose(
+        self, pose: Pose, display: Display, ghosts_mm: NDArray[np.float64], ghost_colours: Sequence[Rgb | None] = ()
+    ) -> None:
+        """Show a pose the way the user wants it shown; ghosts as for ``show``."""
         chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
         colours = bone_colours(display.colours, pose.geometry), joint_colours(display.colours)
-        self.show(pose.joints_mm, *colours, ghost_mm, chosen, display.bone, display.labels)
+        self.show(pose.joints_mm, *colours, ghosts_mm, chosen, display.bone, display.labels, ghost_colours)
 
     def clear(self) -> None:
         """Show the floor alone."""
@@ -210,14 +217,18 @@ class Scene3D:
         colours = np.broadcast_to(colour, shadow.colours.shape)
         self._shadow.set_mesh(mesh3d.Mesh(shadow.positions, shadow.normals, colours, shadow.faces))
 
-    def _draw_ghost(self, ghost: NDArray[np.float64] | None) -> None:
-        self._ghost.visible = self._ghost_depth.visible = ghost is not None
-        if ghost is None:
+    def _draw_ghosts(self, joints: NDArray[np.float64] | None, colours: Sequence[Rgb | None]) -> None:
+        self._ghost.visible = self._ghost_depth.visible = joints is not None
+        if joints is None:
             return
+        pale = TRUTH_COLOUR if self._theme is None or self._theme.dark else (90, 96, 110)
+        ghosts = joints.reshape(-1, skeleton.JOINT_COUNT, 3)
         ends = skeleton.BONE_ENDS
-        colour = TRUTH_COLOUR if self._theme is None or self._theme.dark else (90, 96, 110)
-        radii = np.full(skeleton.BONE_COUNT, BONE_RADIUS_MM * 0.7)
-        mesh = mesh3d.capsules(ghost[ends[:, 0]], ghost[ends[:, 1]], radii, _rgba((colour,) * len(radii), 0.5))
+        starts, stops = ghosts[:, ends[:, 0]].reshape(-1, 3), ghosts[:, ends[:, 1]].reshape(-1, 3)
+        given = [colour or pale for colour in colours] or [pale] * len(ghosts)
+        each = tuple(colour for colour in given for _ in range(skeleton.BONE_COUNT))
+        radii = np.full(len(starts), BONE_RADIUS_MM * 0.7)
+        mesh = mesh3d.capsules(starts, stops, radii, _rgba(each, 0.5))
         self._ghost.set_mesh(mesh)
         self._ghost_depth.set_mesh(mesh)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QImage, QOffscreenSurface, QOpenGLContext, QPainter, QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app.colours import bone_colours, joint_colours
+from app.colours import Rgb, bone_colours, joint_colours
 from app.notifications import Notifier
 from app.state import AppState
 from app.theme import ThemeWatcher
@@ -31,6 +32,15 @@ _NARROWEST = 200
 _STEP_DEGREES = 10.0
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ghost:
+    """Another model's pose to draw pale beside the shown one: its letter, and its colour where there are several."""
+
+    letter: str
+    pose: Pose
+    colour: Rgb | None = None
 
 
 def opengl_fault() -> str | None:
@@ -64,8 +74,8 @@ class Skeleton3DPanel(Panel):
         super().__init__("3D")
         self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
         """The pose that is drawn: a comparison puts another one in its place."""
-        self.ghost_pose: Callable[[], Pose | None] = lambda: None
-        """Another model's pose to draw pale beside it, instead of the truth."""
+        self.ghosts: Callable[[], Sequence[Ghost]] = lambda: ()
+        """Other models' poses to draw pale beside it, instead of the truth."""
         self._state = state
         self._themes = themes
         self.scene = None
@@ -73,7 +83,7 @@ class Skeleton3DPanel(Panel):
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
-        self._holder.setMinimumSize(_NARROWEST, 180)
+        self._holder.setMinimumSize(_NARROWEST, 100)
         QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:
@@ -210,8 +220,9 @@ class Skeleton3DPanel(Panel):
         if self.scene is None:
             raise RuntimeError("there is no 3D view to film")
         pose = self.shown_pose()
-        ghost = None if pose is None else self._ghost(pose)
-        return SpaceFilm(self.scene, self._state.display, pose, ghost, self.refresh)
+        others = self.ghosts()
+        pale = None if pose is None else self._pale(pose, others)
+        return SpaceFilm(self.scene, self._state.display, pose, pale, [other.colour for other in others], self.refresh)
 
     def _forget_view(self) -> None:
         self._fitted = False
@@ -233,27 +244,35 @@ class Skeleton3DPanel(Panel):
             scene.clear()
             self.note.setText("")
             return
-        ghost = self._ghost(pose)
-        scene.show_pose(pose, display, ghost)
+        others = self.ghosts()
+        pale = self._pale(pose, others)
+        scene.show_pose(pose, display, pale, [other.colour for other in others])
         if self._leads and not self._fitted:
             self._fitted = True
             scene.fit()
         refined = "refined, " if pose.refined else ""
-        if ghost is None:
+        rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
+        apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
+        if not len(pale):
             self.note.setText(f"{refined}floor squares 25 cm")
             self.note.setToolTip("")
+        elif others:
+            told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))
+            told = f"from {told} mm" if len(others) > 1 else f"{apart[0]} mm from {others[0].letter}"
+            self.note.setText(f"{refined}{told}")
+            self.note.setToolTip("Mean distance of the 16 joints from the pale body's")
         else:
-            error_mm = float(np.linalg.norm(ghost - (pose.joints_mm - pose.joints_mm[skeleton.ROOT]), axis=1).mean())
-            to_truth = ("the truth", " after scaling the truth to the same size")
-            name, how = to_truth if self.ghost_pose() is None else ("B", "")
-            self.note.setText(f"{refined}{error_mm:.0f} mm from {name}")
-            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's{how}")
+            self.note.setText(f"{refined}{apart[0]} mm from the truth")
+            how = "after scaling the truth to the same size"
+            self.note.setToolTip(f"Mean distance of the 16 joints from the pale body's {how}")
 
-    def _ghost(self, pose: Pose) -> NDArray[np.float64] | None:
-        """Return (16, 3) mm of what stands pale beside a pose: another model's, or the truth."""
-        other, picture = self.ghost_pose(), self._state.picture
-        if other is not None:
-            # Not scaled: what the two bodies differ in size belongs to the comparison.
-            return other.joints_mm - other.joints_mm[skeleton.ROOT]
+    def _pale(self, pose: Pose, others: Sequence[Ghost]) -> NDArray[np.float64]:
+        """Return (N, 16, 3) mm of what stands pale beside a pose: other models' bodies, or the truth."""
+        if others:
+            # Not scaled: what the bodies differ in size belongs to the comparison.
+            return np.stack([other.pose.joints_mm - other.pose.joints_mm[skeleton.ROOT] for other in others])
+        picture = self._state.picture
         truth = picture.truth if picture is not None and self._state.display.ghost else None
-        return None if truth is None else ghost_joints(pose.joints_mm, truth.joints_mm)
+        if truth is None:
+            return np.empty((0, skeleton.JOINT_COUNT, 3))
+        return ghost_joints(pose.joints_mm, truth.joints_mm)[None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QToolButton
 
 from app import icons
@@ -13,16 +13,22 @@ from app.views.panel import Panel, keep_keys
 from app.views.time_strips import TimeStrips
 
 _REFRESH_MS = 250
+_NO_LIMIT = 16_777_215
+"""The largest height Qt knows."""
 
 
 class TimelinePanel(Panel):
     """Shown for videos only."""
+
+    limited = Signal()
+    """Without the strips it wants less height than it may have."""
 
     def __init__(self, state: AppState, themes: ThemeWatcher, playback: Playback) -> None:
         super().__init__("Video")
         self._state = state
         self._themes = themes
         self._playback = playback
+        self._has_room = self._rows_shown = True
         self.strips = TimeStrips()
         keep_keys(self.strips)
         self.readout = QLabel(objectName="sentence")
@@ -106,8 +112,29 @@ class TimelinePanel(Panel):
     def _show_speed(self) -> None:
         self.speed.setCurrentIndex(self.speed.findData(self._playback.speed))
 
+    def give_room(self, enough: bool) -> None:
+        """Say whether there is room for the strips of the bones under the scrub bar."""
+        if enough != self._has_room:
+            self._has_room = enough
+            self._show_rows()
+
     def _show_rows(self) -> None:
-        self.strips.show_rows(self._state.display.strips)
+        self._rows_shown = self._state.display.strips and self._has_room
+        self.strips.show_rows(self._rows_shown)
+        self._limit_height()
+
+    def event(self, event: QEvent) -> bool:
+        """Follow what the parts ask for."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._limit_height()
+        return super().event(event)
+
+    def _limit_height(self) -> None:
+        """Without the strips there is nothing that could use more height."""
+        limit = _NO_LIMIT if self._rows_shown else self.minimumSizeHint().height()
+        if limit != self.maximumHeight():
+            self.setMaximumHeight(limit)
+            self.limited.emit()
 
     def _later(self) -> None:
         if not self._refresh.isActive():

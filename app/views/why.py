@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -9,9 +11,10 @@ from app.colours import LOW_CONFIDENCE
 from app.state import AppState, HeatmapMode
 from app.views.panel import ElidedLabel
 from core import skeleton
+from core.pose import Pose
 from core.why import Why, explain
 
-_COLUMN_PX = 70
+_COLUMN_PX = 76
 _NAME_PX = 130
 _COLUMNS = (
     ("First", "The peak that was taken: the share of the network's belief within it"),
@@ -35,6 +38,10 @@ class WhyCard(QWidget):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self._state = state
+        self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
+        """The pose that is told about: a comparison puts another one in its place."""
+        self.has_room = True
+        """Whether the panel has room for it."""
         self._hovered: int | None = None
         self._columns: dict[str, QWidget] = {}
         self.name = QLabel(objectName="panelTitle")
@@ -54,9 +61,9 @@ class WhyCard(QWidget):
             row.addWidget(self._columns[caption], 12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Why the joint is here")
-        state.pose_changed.connect(self._refresh)
-        state.display_changed.connect(self._refresh)
-        self._refresh()
+        state.pose_changed.connect(self.refresh)
+        state.display_changed.connect(self.refresh)
+        self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Leave columns out of a narrow card instead of cutting their numbers."""
@@ -69,13 +76,14 @@ class WhyCard(QWidget):
         """Tell about this joint instead of the chosen one; None for the chosen one."""
         if joint != self._hovered:
             self._hovered = joint
-            self._refresh()
+            self.refresh()
 
-    def _refresh(self) -> None:
-        pose, display = self._state.pose, self._state.display
+    def refresh(self) -> None:
+        """Tell about the joint anew."""
+        pose, display = self.shown_pose(), self._state.display
         chosen = display.joint if display.heatmap is HeatmapMode.JOINT else None
         joint = chosen if self._hovered is None else self._hovered
-        self.setVisible(display.why and self._state.picture is not None)
+        self.setVisible(display.why and self.has_room and self._state.picture is not None)
         if pose is None or joint is None:
             self.name.setText("No joint" if pose is not None else "No pose")
             self.verdict.setText("click one in the picture" if pose is not None else "")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from core import skeleton
-from core.export_comparison import worst_first
+from core.export_comparison import pairs, worst_first
 from core.pose import Pose
 
 
@@ -56,22 +56,44 @@ def comparison_heading(item: Mapping[str, Any]) -> str:
     frame = "" if item["time_s"] is None else f" frame {item['frame']} ({item['time_s']:.2f} s)"
     box = ", ".join(f"{value:.0f}" for value in item["box_px"])
     how = {"given": "given", "search": "found by A", "track": "tracked by A"}[item["located_by"]]
-    mean, a, b = item["mean"], item["a"]["geometry"]["loss"], item["b"]["geometry"]["loss"]
-    return (
-        f"{item['input']}{frame}: box {box} px ({how}), joints {mean['distance_mm']:.0f} mm, "
-        f"{mean['distance_px']:.1f} px, {mean['angle_degrees']:.0f} degrees apart, geometry loss A {a:.4f}, B {b:.4f}"
+    several = pairs(item)
+    apart = "; ".join(
+        f"{'joints' if len(several) == 1 else letter.upper()} {_apart(told['mean'])}"
+        for letter, told in several.items()
     )
+    losses = {"a": item["a"], **{letter: told["b"] for letter, told in several.items()}}
+    loss = ", ".join(f"{letter.upper()} {side['geometry']['loss']:.4f}" for letter, side in losses.items())
+    return f"{item['input']}{frame}: box {box} px ({how}), {apart} apart, geometry loss {loss}"
 
 
-def comparison_table(item: Mapping[str, Any], sentence: str) -> str:
-    """Return joints, those that differ most first, and bones side by side of one entry of ``comparisons``."""
-    lines = [comparison_heading(item), "", f"  {'joint':16}{'mm':>8}{'px':>8}{'degrees':>9}"]
+def _apart(mean: Mapping[str, float]) -> str:
+    return f"{mean['distance_mm']:.0f} mm, {mean['distance_px']:.1f} px, {mean['angle_degrees']:.0f} degrees"
+
+
+def comparison_table(item: Mapping[str, Any], sentences: Sequence[str]) -> str:
+    """Return one entry of ``comparisons`` as text: for each model the joints that differ most from A's, and the bones.
+
+    Args:
+        item: from ``export_comparison.entry``.
+        sentences: of each comparison.
+    """
+    parts = [comparison_heading(item)]
+    for (letter, told), sentence in zip(pairs(item).items(), sentences, strict=True):
+        if "others" in item:
+            parts += ["", f"  A and {letter.upper()}"]
+        parts += ["", _pair_table(told, letter.upper(), sentence)]
+    return "\n".join(parts)
+
+
+def _pair_table(item: Mapping[str, Any], letter: str, sentence: str) -> str:
+    """Return joints, those that differ most first, and bones of A and one other side by side."""
+    lines = [f"  {'joint':16}{'mm':>8}{'px':>8}{'degrees':>9}"]
     for joint in worst_first(item["joints"]):
         angle = "" if joint["angle_degrees"] is None else f"{joint['angle_degrees']:.0f}"
         name = skeleton.plain_name(joint["name"])
         lines.append(f"  {name:16}{joint['distance_mm']:8.0f}{joint['distance_px']:8.1f}{angle:>9}")
     lines += ["", f"  {'':16}{'length mm':^24}{'deviation %':^24}{'right-left %':^24}"]
-    lines.append(f"  {'bone':16}" + f"{'A':>8}{'B':>8}{'B-A':>8}" * 3)
+    lines.append(f"  {'bone':16}" + f"{'A':>8}{letter:>8}{f'{letter}-A':>8}" * 3)
     for bone in item["bones"]:
         cells = ""
         for key, shape in (("length_mm", ".0f"), ("deviation_percent", "+.1f"), ("left_right_percent", "+.1f")):
@@ -79,7 +101,7 @@ def comparison_table(item: Mapping[str, Any], sentence: str) -> str:
             cells += "".join(f"{_number(value, shape):>8}" for value in values)
             cells += f"{_number(bone['difference'][key], '+' + shape.lstrip('+')):>8}"
         lines.append(f"  {skeleton.plain_name(bone['name']):16}{cells}")
-    lines += ["", f"  {'geometry loss':16}{'A':>10}{'B':>10}"]
+    lines += ["", f"  {'geometry loss':16}{'A':>10}{letter:>10}"]
     a, b = item["a"]["geometry"], item["b"]["geometry"]
     lines += [f"  {name:16}{a['groups'][name]:10.4f}{b['groups'][name]:10.4f}" for name in a["groups"]]
     lines += [f"  {'in all':16}{a['loss']:10.4f}{b['loss']:10.4f}", f"  {sentence}"]
@@ -87,33 +109,45 @@ def comparison_table(item: Mapping[str, Any], sentence: str) -> str:
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
-    """Return a comparison's ``summary`` as text: how the bones' faults are spread, and where the two differ most."""
-    mean = summary["mean"]
+    """Return a comparison's ``summary`` as text: how the bones' faults are spread, and where the models differ most."""
+    sides = list(summary["loss"])
+    several = len(sides) > 2
+    others = {"b": summary, **summary.get("others", {})}
+    apart = "; ".join(
+        f"{letter.upper() if several else 'joints'} {_apart(told['mean'])}" for letter, told in others.items()
+    )
+    width = 8 * len(sides)
     lines = [
-        f"{summary['count']} comparisons: joints {mean['distance_mm']:.0f} mm, {mean['distance_px']:.1f} px, "
-        f"{mean['angle_degrees']:.0f} degrees apart on average",
+        f"{summary['count']} comparisons: {apart} apart{' from A' if several else ''} on average",
         "",
-        f"  {'':38}{'mean':>16}{'median':>16}{'90 % below':>16}",
-        f"  {'':38}" + f"{'A':>8}{'B':>8}" * 3,
+        f"  {'':38}{'mean':>{width}}{'median':>{width}}{'90 % below':>{width}}",
+        f"  {'':38}" + "".join(f"{side.upper():>8}" for side in sides) * 3,
     ]
     for key, name in (
         ("deviation_percent", "deviation of the bones, %"),
         ("left_right_percent", "left-right asymmetry of the limbs, %"),
     ):
         spread = summary[key]
-        cells = "".join(f"{spread[side][part]:8.1f}" for part in ("mean", "median", "p90") for side in ("a", "b"))
+        cells = "".join(f"{spread[side][part]:8.1f}" for part in ("mean", "median", "p90") for side in sides)
         lines.append(f"  {name:38}{cells}")
-    lines.append(f"  {'geometry loss':38}{summary['loss']['a']:8.4f}{summary['loss']['b']:8.4f}")
-    lines += ["", f"  {'where they differ most':40}{'mm':>8}{'px':>8}{'degrees':>9}  most of all"]
-    for row in summary["most_different"][:MOST_ROWS]:
+    lines.append(f"  {'geometry loss':38}" + "".join(f"{summary['loss'][side]:8.4f}" for side in sides))
+    for letter, told in others.items():
+        heading = f"where A and {letter.upper()} differ most" if several else "where they differ most"
+        lines += ["", *_ranking(heading, told["most_different"])]
+    return "\n".join(lines)
+
+
+def _ranking(heading: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [f"  {heading:40}{'mm':>8}{'px':>8}{'degrees':>9}  most of all"]
+    for row in rows[:MOST_ROWS]:
         name = row["input"] if row["time_s"] is None else f"{row['input']} at {row['time_s']:.2f} s"
         name = name if len(name) <= 39 else "…" + name[-38:]
         most = f"{skeleton.plain_name(row['worst_joint'])}, {row['worst_joint_mm']:.0f} mm"
         lines.append(
             f"  {name:40}{row['distance_mm']:8.0f}{row['distance_px']:8.1f}{row['angle_degrees']:9.0f}  {most}"
         )
-    left = len(summary["most_different"]) - MOST_ROWS
-    return "\n".join(lines if left <= 0 else [*lines, f"  and {left} more"])
+    left = len(rows) - MOST_ROWS
+    return lines if left <= 0 else [*lines, f"  and {left} more"]
 
 
 def _number(value: float | None, shape: str) -> str:
