@@ -48,9 +48,17 @@ def _bench_training(device: str) -> dict[str, Any]:
     return bench.run(device)
 
 
+def _bench_window(quick: bool) -> dict[str, Any]:
+    try:
+        from app.bench import window
+    except ImportError as error:
+        raise RunError(f"the window cannot open ({error})", "`bonesight doctor` tells how to mend that") from error
+    return dict(window.run(quick=quick))
+
+
 HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "doctor": {"check_sets": _check_sets},
-    "bench": {"bench_training": _bench_training},
+    "bench": {"bench_training": _bench_training, "bench_window": _bench_window},
 }
 """Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 
