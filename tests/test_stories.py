@@ -94,6 +94,18 @@ class Person:
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
         return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
+    def looks_when_calm(self, widget: QWidget) -> NDArray[np.uint8]:
+        """Return the pixels once they stay as they are."""
+        seen = [self.looks_at(widget)]
+
+        def is_calm() -> bool:
+            QTest.qWait(150)
+            seen.append(self.looks_at(widget))
+            return np.array_equal(*seen[-2:])
+
+        self.sees(is_calm)
+        return seen[-1]
+
     def reads(self, name: str) -> list[list[str]]:
         """Return the cells of a table as they stand, from the top; the table goes by the name it has for the blind."""
         [table] = [one for one in self.window.findChildren(QTableView) if one.accessibleName() == name]
@@ -126,7 +138,8 @@ def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
 
 
 def running_timers() -> list[QTimer]:
-    alive = [one for one in gc.get_objects() if isinstance(one, QTimer) and shiboken6.isValid(one)]
+    # By type: asking some of torch's objects for their class warns.
+    alive = [one for one in gc.get_objects() if issubclass(type(one), QTimer) and shiboken6.isValid(one)]
     return [timer for timer in alive if timer.isActive()]
 
 
@@ -160,7 +173,7 @@ def test_an_evening_at_the_window(
     found = person.reads("Bones")
 
     # Move the box by the handle in the middle of its upper edge.
-    before = person.looks_at(canvas)
+    before = person.looks_when_calm(canvas)
     box = window.picture.box
     top = box.mapToScene(QPointF(box.size().x() / 2, 0.0))
     grip = window.picture.graphics.mapFromScene(top)
@@ -177,7 +190,7 @@ def test_an_evening_at_the_window(
     assert scene is not None, window.space.fault
     native = scene.canvas.native
     person.sees(lambda: np.unique(person.looks_at(native).reshape(-1, 3), axis=0).shape[0] > 50)
-    before = person.looks_at(native)
+    before = person.looks_when_calm(native)
     middle = native.rect().center()
     person.drags(native, middle, middle + QPoint(120, 10))
     person.sees(lambda: changed(before, person.looks_at(native)) > 0.01)
@@ -193,7 +206,7 @@ def test_an_evening_at_the_window(
     person.sees(lambda: not person.has_table("Joints by difference") and person.has_table("Bones"))
 
     # Colours by verdict, which the program shall remember; a light room.
-    before = person.looks_at(canvas)
+    before = person.looks_when_calm(canvas)
     person.presses(Qt.Key.Key_V)
     person.sees(lambda: changed(before, person.looks_at(canvas)) > 0.0005)
     dark = person.looks_at(window)
