@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,22 +15,20 @@ import pytest
 import torch
 from app_fakes import FakeBackend, FakeModel, Opener, make_pose, write_picture
 from bad_files import BAD, GOOD, KINDS, bad_checkpoint, write_inputs
-from conftest import gradient
+from conftest import ROOT, gradient
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from app import faults
 from app.services.backend import TorchBackend, TorchModel
 from app.services.pictures import read_with_core
 from app.sources import Box
-from app.views.heatmap_strip import HeatmapStrip
 from app.window import MainWindow
 from core.pose import Pose
 from core.predictor import Predictor
 
 pytest_plugins = ("app_fixtures",)
 
-SIZES = dict.fromkeys(GOOD, "160 × 120 px") | {"panorama.jpg": "20000 × 300 px", "turned.jpg": "120 × 160 px"}
+SIZES = dict.fromkeys(GOOD, "120 × 160 px") | {"panorama.jpg": "20000 × 300 px", "turned.jpg": "160 × 120 px"}
 SLOW_MS = 20_000
 
 
@@ -69,11 +69,9 @@ def test_every_bad_checkpoint_leaves_the_old_model_at_work(
         qtbot.waitUntil(lambda: bool(window.toasts.texts), timeout=SLOW_MS)
         assert bad.stem in told(window)
         assert window.picker.combo.currentText() == "random" and window.statusBar().model.text() == "random"
-    window.toasts.clear()
     with qtbot.waitSignal(window.state.pose_changed, timeout=SLOW_MS):
         window.actions_by_key["mirror"].trigger()
-    qtbot.waitUntil(lambda: window.state.pose is not None and not window.state.activity, timeout=SLOW_MS)
-    assert not window.toasts.texts
+    assert window.state.pose is not None and window.state.pose.checkpoint_name == "random"
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
@@ -213,24 +211,54 @@ def test_closing_while_something_is_blocked_takes_less_than_two_seconds(
     assert all(worker.wait(5000) for worker in workers)
 
 
-def test_a_storm_of_faults_while_painting_is_one_notice(
-    open_window: Opener, qtbot: QtBot, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window = open_window(photo)
+STORM = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from app import faults, window
+from app.settings import Settings
+from app.views.heatmap_strip import HeatmapStrip
 
-    def broken(_self: HeatmapStrip, _event: object) -> None:
-        raise ValueError("a fault in a paint event")
+def broken(strip, place):
+    raise ValueError("a fault in a paint event")
 
-    monkeypatch.setattr(HeatmapStrip, "paintEvent", broken)
-    with faults.reported_to(window.notifier), qtbot.captureExceptions() as raised:
-        for _ in range(30):
-            window.picture.strip.repaint()
-        qtbot.waitUntil(lambda: bool(window.toasts.texts))
-        monkeypatch.undo()
-    assert len(raised) == 30 and len(window.toasts.texts) == 1
-    assert "unexpected fault (ValueError)" in told(window)
-    with qtbot.waitSignal(window.state.pose_changed):
-        window.session.ask_for_pose()
+application = window.make_application()
+opened = window.create_window(sys.argv[1], settings=Settings(Path(sys.argv[2])))
+whole = HeatmapStrip.cell
+
+def storm():
+    HeatmapStrip.cell = broken
+    blows = QTimer(opened, interval=10)
+    blows.timeout.connect(opened.picture.strip.update)
+    blows.start()
+    QTimer.singleShot(600, calm)
+
+def calm():
+    HeatmapStrip.cell = whole
+    print(opened.toasts.texts, flush=True)
+    QTimer.singleShot(100, opened.close)
+
+opened.session.opened.connect(lambda _path: QTimer.singleShot(0, storm))
+QTimer.singleShot(60_000, opened.close)
+with faults.reported_to(opened.notifier):
+    opened.show()
+    code = application.exec()
+import os
+os._exit(code)
+"""
+
+
+def test_a_storm_of_faults_while_painting_is_one_notice_and_the_window_goes_on(photo: Path, tmp_path: Path) -> None:
+    # In a process of its own: here, the tests' own keeping of exceptions would keep the broken painters too.
+    words = [sys.executable, "-c", STORM, str(photo), str(tmp_path / "settings.ini")]
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, "BONESIGHT_NO_GL": "1"}, capture_output=True, text=True, timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("a fault in a paint event") >= 3
+    assert "QBackingStore" not in done.stderr and "QPaintDevice" not in done.stderr
+    assert done.stdout.count("unexpected fault (ValueError)") == 1
 
 
 def test_a_driver_that_fails_leaves_picture_and_table(
