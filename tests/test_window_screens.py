@@ -116,7 +116,7 @@ def test_a_window_beside_the_main_one_looks_as_it_did(
     assert not any(faults), "\n".join(filter(None, faults))
 
 
-def test_a_missing_body_or_another_theme_is_a_difference_and_a_grain_is_none(
+def test_a_missing_body_or_table_or_another_theme_is_a_difference_and_a_grain_is_none(
     open_window: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     open_window.gl = True
@@ -135,6 +135,8 @@ def test_a_missing_body_or_another_theme_is_a_difference_and_a_grain_is_none(
     window.space.scene.clear()
     assert screens.difference(seen(), whole) > screens.MOST
     window.space.refresh()
-    window.actions_by_key["skeleton"].trigger()
-    window.actions_by_key["heat_off"].trigger()
+    window.bones.table.hide()
+    assert screens.difference(seen(), whole) > screens.MOST
+    window.bones.table.show()
+    window.actions_by_key["theme_light"].trigger()
     assert screens.difference(seen(), whole) > screens.MOST
