@@ -39,7 +39,7 @@ def show(figures: dict[str, Any]) -> None:
 def _memory(figures: dict[str, Any]) -> tuple[str, str]:
     if figures["grown_mb"] is None:
         return "unknown", "this system does not tell a process's memory"
-    return f"{figures['grown_mb']:+.0f} MB", f"after the first {figures['after_first']}"
+    return f"{round(figures['grown_mb']):+d} MB", f"after the first {figures['after_first']}"
 
 
 def _left(left: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ def run(*, quick: bool) -> dict[str, Any]:
         RunError: the installation lacks samples or models, or the window did not do something in time.
     """
     make_application()
-    photos, switches, rounds = (60, 12, 1) if quick else (500, 200, 3)
+    photos, switches, rounds = (60, 12, 1) if quick else (500, 200, 4)
     with tempfile.TemporaryDirectory() as folder:
         figures: dict[str, Any] = {"start": start.measure(Path(folder), rounds)}
         bench = WindowBench(Path(folder))
