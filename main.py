@@ -49,9 +49,17 @@ def _bench_training(device: str, compile_too: bool, processes: int) -> dict[str,
     return bench.run(device, compile_too=compile_too, processes=processes)
 
 
+def _bench_window(quick: bool) -> dict[str, Any]:
+    try:
+        from app.bench import window
+    except ImportError as error:
+        raise RunError(f"the window cannot open ({error})", "`bonesight doctor` tells how to mend that") from error
+    return dict(window.run(quick=quick))
+
+
 HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "doctor": {"check_sets": _check_sets},
-    "bench": {"bench_training": _bench_training},
+    "bench": {"bench_training": _bench_training, "bench_window": _bench_window},
 }
 """Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 

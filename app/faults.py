@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 from types import TracebackType
 
 from PySide6.QtCore import QSocketNotifier, QTimer
@@ -21,6 +22,8 @@ def reported_to(notifier: Notifier) -> Iterator[None]:
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         before(kind, error, traceback)
+        # Python keeps the last traceback, and with it a painter that a paint event left open: Qt dies of that.
+        clear_frames(traceback)
         if issubclass(kind, KeyboardInterrupt):
             return
         text = f"an unexpected fault ({kind.__name__})"

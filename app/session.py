@@ -67,6 +67,7 @@ class Session(QObject):
         self.inference.load_failed.connect(self._model_failed)
         self.inference.result.connect(self._pose_arrived)
         self.inference.failed.connect(self._pose_failed)
+        self.inference.moved.connect(self._device_lost)
         self.inference.crashed.connect(self._worker_crashed)
         self.pictures.crashed.connect(self._worker_crashed)
         self.pictures.listed.connect(self._pictures_listed)
@@ -365,6 +366,13 @@ class Session(QObject):
         self.state.model_changed.emit()
         if kept is None and self.state.models and source != self.state.models[0].source:
             self.choose_model(self.state.models[0].source)
+
+    def _device_lost(self, device: str) -> None:
+        self.state.set_model(self.state.model, device)
+        self.notifier.warn(
+            f"the graphics card failed or is full: the network goes on on the {device.upper()}",
+            "close other programs that use it and choose the model again",
+        )
 
     def _worker_crashed(self, topic: str, error: Exception) -> None:
         self.state.set_activity("")

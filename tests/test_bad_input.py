@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,56 +11,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
+from bad_files import BAD, GOOD, KINDS, bad_checkpoint, write_inputs
 from conftest import RunMain, gradient
 from safetensors.torch import load_file, save_file
 
 import main
 from core import checkpoint, network
 
-BAD = {
-    "missing.jpg": "does not exist",
-    "text.jpg": "is not a picture",
-    "cut.jpg": "is cut off",
-    "empty.png": "is empty",
-    "dot.png": "only 1 x 1 px",
-    "no-pictures": "has no pictures",
-    "text.mp4": "is not a video",
-    "bomb.png": "megapixels",
-}
-GOOD = ("plain.jpg", "deep.png", "grey.png", "clear.png", "turned.jpg", "panorama.jpg", "ユニコード é.jpg")
-
-
-def encode(suffix: str, picture: np.ndarray) -> bytes:
-    return bytes(cv2.imencode(suffix, picture)[1].tobytes())
-
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write all of them into one folder."""
-    folder = tmp_path_factory.mktemp("inputs")
-    bgr = gradient(120, 160)[..., ::-1]
-    jpeg = encode(".jpg", bgr)
-    (folder / "text.jpg").write_text("I am a letter")
-    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
-    (folder / "empty.png").touch()
-    (folder / "dot.png").write_bytes(encode(".png", bgr[:1, :1]))
-    (folder / "no-pictures").mkdir()
-    (folder / "no-pictures" / "notes.txt").write_text("none")
-    (folder / "text.mp4").write_text("I am no film")
-    bomb = bytearray(encode(".png", bgr))
-    bomb[16:24] = struct.pack(">II", 50_000, 50_000)
-    (folder / "bomb.png").write_bytes(bomb)
-    (folder / "plain.jpg").write_bytes(jpeg)
-    (folder / "deep.png").write_bytes(encode(".png", bgr.astype(np.uint16) * 257))
-    (folder / "grey.png").write_bytes(encode(".png", bgr[..., 0].copy()))
-    (folder / "clear.png").write_bytes(encode(".png", np.dstack([bgr, np.full(bgr.shape[:2], 90, np.uint8)])))
-    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHH", 8, 1, 0x112, 3, 1, 6, 0) + b"\0\0\0\0"
-    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
-    (folder / "turned.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
-    (folder / "panorama.jpg").write_bytes(encode(".jpg", cv2.resize(bgr, (20_000, 300))))
-    (folder / "ユニコード é.jpg").write_bytes(jpeg)
-    return folder
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture(scope="module")
@@ -153,35 +114,6 @@ def test_a_bad_boxes_file_ends_with_code_2(
     assert main.main(["predict", "a.jpg", "--boxes", str(path)]) == 2
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1 and "boxes.json" in error
-
-
-def bad_checkpoint(kind: str, weights: Path, path: Path) -> Path:
-    """Write a checkpoint with one fault."""
-    data = weights.read_bytes()
-    if kind == "empty":
-        path.touch()
-    elif kind == "truncated":
-        path.write_bytes(data[: len(data) // 2])
-    elif kind == "text":
-        path.write_text("I am no checkpoint")
-    elif kind == "folder":
-        path.mkdir()
-    elif kind == "pickle":
-        torch.save({"weights": torch.zeros(3)}, path)
-    elif kind == "not finite":
-        model = checkpoint.load(weights).network
-        with torch.no_grad():
-            next(model.parameters()).fill_(float("nan"))
-        checkpoint.save(path, model, geometry_loss=True, record={})
-    elif kind == "other architecture":
-        tensors = load_file(weights)
-        tensors.pop(next(iter(tensors)))
-        told = json.dumps(checkpoint.describe(weights).metadata)
-        save_file(tensors, path, metadata={"bonesight": told})
-    return path
-
-
-KINDS = ("empty", "truncated", "text", "folder", "pickle", "not finite", "other architecture", "missing")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -84,9 +84,9 @@ class TorchModel:
         from core import checkpoint
         from core.predictor import Predictor
 
-        loaded = checkpoint.load(source)
-        self.entry = _entry(loaded.info, source)
-        self._predictor = Predictor(loaded, device="auto", flip=True)
+        self._loaded = checkpoint.load(source)
+        self.entry = _entry(self._loaded.info, source)
+        self._predictor = Predictor(self._loaded, device="auto", flip=True)
 
     @property
     def device(self) -> str:
@@ -94,6 +94,17 @@ class TorchModel:
         return str(self._predictor.device)
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
-        """Return the pose of the person in the box, or of the person it finds."""
+        """Return the pose of the person in the box, or of the person it finds.
+
+        A graphics card that is full or gone is left for the processor, for good: slower is better than nothing.
+        """
         self._predictor.flip, self._predictor.refine = mirror, refine
-        return self._predictor.predict(rgb, box=box)
+        try:
+            return self._predictor.predict(rgb, box=box)
+        except RuntimeError:  # also what torch raises for memory that a card does not have
+            if self.device == "cpu":
+                raise
+            from core.predictor import Predictor
+
+            self._predictor = Predictor(self._loaded, device="cpu", flip=mirror, refine=refine)
+            return self._predictor.predict(rgb, box=box)

@@ -59,6 +59,8 @@ class InferenceService(Worker):
     """InferenceResult."""
     failed = Signal(int, object)
     """A request could not be answered: token, UserError."""
+    moved = Signal(str)
+    """The network had to go on on another device."""
 
     ahead = Signal(int, int, object)
     """A frame of a run was looked at: token, frame, Pose."""
@@ -69,6 +71,7 @@ class InferenceService(Worker):
         super().__init__("inference", parent)
         self._backend = backend
         self._model: Model | None = None
+        self._device = ""
         self._run: Run | None = None
         self._run_token = 0
 
@@ -113,7 +116,7 @@ class InferenceService(Worker):
             wrong = UserError(f"the checkpoint could not be loaded ({_short(error)})", "choose another checkpoint")
             self.load_failed.emit(source, wrong)
         else:
-            self._model = model
+            self._model, self._device = model, model.device
             self.loaded.emit(model.entry, model.device)
 
     def _step(self, request: RunRequest) -> None:
@@ -125,6 +128,7 @@ class InferenceService(Worker):
                     self._run.close()
                 self._run = Run(request, self._model)
             found = self._run.step()
+            self._tell_device(self._model)
             if found is not None and not _is_finite(found[1]):
                 raise UserError("the network answered with numbers that are not finite", "choose another model")
         except UserError as error:
@@ -145,6 +149,11 @@ class InferenceService(Worker):
             self._run = None
         self.ahead_ended.emit(request.token, error)
 
+    def _tell_device(self, model: Model) -> None:
+        if model.device != self._device:
+            self._device = model.device
+            self.moved.emit(model.device)
+
     def _infer(self, request: InferenceRequest) -> None:
         if self._model is None:
             self.failed.emit(request.token, UserError("no model is loaded", "choose a model in the toolbar"))
@@ -159,6 +168,7 @@ class InferenceService(Worker):
             wrong = UserError(f"the network stopped ({_short(error)})", "try another picture, box or model")
             self.failed.emit(request.token, wrong)
             return
+        self._tell_device(self._model)
         if not _is_finite(pose):
             wrong = UserError("the network answered with numbers that are not finite", "choose another model")
             self.failed.emit(request.token, wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from vispy import gloo
 from vispy.scene.visuals import create_visual_node
 from vispy.visuals import Visual
@@ -61,6 +62,7 @@ class LitMeshVisual(Visual):
         self._normals = gloo.VertexBuffer(np.zeros((3, 3), np.float32))
         self._colours = gloo.VertexBuffer(np.zeros((3, 4), np.float32))
         self._index_buffer = gloo.IndexBuffer(np.zeros(3, np.uint32))
+        self._faces: NDArray[np.uint32] | None = None
         self.shared_program["a_position"] = self._positions
         self.shared_program["a_normal"] = self._normals
         self.shared_program["a_colour"] = self._colours
@@ -76,7 +78,9 @@ class LitMeshVisual(Visual):
         self._positions.set_data(np.ascontiguousarray(mesh.positions))
         self._normals.set_data(np.ascontiguousarray(mesh.normals))
         self._colours.set_data(np.ascontiguousarray(mesh.colours))
-        self._index_buffer.set_data(np.ascontiguousarray(mesh.faces.ravel()))
+        if mesh.faces is not self._faces:
+            self._faces = mesh.faces
+            self._index_buffer.set_data(np.ascontiguousarray(mesh.faces.ravel()))
         self.update()
 
     def set_eye(self, eye: tuple[float, float, float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ class Scene3D:
         self._ghost_depth = LitMesh(flat=True, parent=parent)
         self._ghost = LitMesh(parent=parent)
         self._gizmo = AxisGizmo(self.canvas)
-        self._labels = scene.visuals.Text(parent=parent, font_size=7, face="DejaVu Sans", anchor_x="left")
+        names = [short_joint_name(joint) for joint in range(skeleton.JOINT_COUNT)]
+        self._labels = scene.visuals.Text(names, parent=parent, font_size=7, face="DejaVu Sans", anchor_x="left")
         self._set_states()
         self._body: NDArray[np.float64] | None = None
         self._ghost_body: NDArray[np.float64] | None = None
@@ -121,8 +123,8 @@ class Scene3D:
         self._draw_shadow(bones)
         self._draw_floor()
         self._draw_ghosts(ghosts, ghost_colours)
-        self._labels.text = [short_joint_name(joint) for joint in range(skeleton.JOINT_COUNT)]
-        self._labels.pos = body + np.array([JOINT_RADIUS_MM * 1.4, 0.0, JOINT_RADIUS_MM])
+        if labels:
+            self._labels.pos = body + np.array([JOINT_RADIUS_MM * 1.4, 0.0, JOINT_RADIUS_MM])
         self._labels.visible = labels
         self._bones.visible = self._joints.visible = self._shadow.visible = True
         self.canvas.update()
@@ -235,20 +237,26 @@ class Scene3D:
     def _draw_floor(self) -> None:
         if self._theme is None:
             return
-        half = _FLOOR_CELL_MM * _FLOOR_CELLS
         centre = np.zeros(2) if self._body is None else np.round(self._body[:, :2].mean(axis=0) / _FLOOR_CELL_MM)
         centre = centre * (1.0 if self._body is None else _FLOOR_CELL_MM)
-        ticks = np.linspace(-half, half, 2 * _FLOOR_CELLS + 1)
-        first, second = np.meshgrid(ticks, ticks[:-1], indexing="ij")
-        step = ticks[1] - ticks[0]
-        along = np.stack([np.stack([first, second], -1), np.stack([first, second + step], -1)], axis=2).reshape(-1, 2)
-        flat = np.concatenate([along, along[:, ::-1]])
-        # Fades out with the distance, so that the floor has no edge.
-        alpha = np.clip(1.15 - np.linalg.norm(flat, axis=1) / half, 0.0, 1.0)
+        flat, alpha = _floor_pattern()
         colour = np.array(Color(self._theme.grid).rgb)
         colours = np.column_stack([np.broadcast_to(colour, (len(flat), 3)), alpha]).astype(np.float32)
         points = np.column_stack([flat + centre, np.full(len(flat), self._floor_z)]).astype(np.float32)
         self._floor.set_data(pos=points, color=colours)
+
+
+@lru_cache(maxsize=1)
+def _floor_pattern() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the (N, 2) ends of the floor's lines about its middle, mm, and how visible each is, 0..1."""
+    half = _FLOOR_CELL_MM * _FLOOR_CELLS
+    ticks = np.linspace(-half, half, 2 * _FLOOR_CELLS + 1)
+    first, second = np.meshgrid(ticks, ticks[:-1], indexing="ij")
+    step = ticks[1] - ticks[0]
+    along = np.stack([np.stack([first, second], -1), np.stack([first, second + step], -1)], axis=2).reshape(-1, 2)
+    flat = np.concatenate([along, along[:, ::-1]])
+    # Fades out with the distance, so that the floor has no edge.
+    return flat, np.clip(1.15 - np.linalg.norm(flat, axis=1) / half, 0.0, 1.0)
 
 
 def _lighter(colours: NDArray[np.float64]) -> NDArray[np.float64]:

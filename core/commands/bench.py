@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from core.errors import UserError
+from core.commands.display import has_display
+from core.errors import RunError, UserError
 
 SCHEMA: Final = "bonesight.bench/1"
 DEFAULT_CHECKPOINT: Final = "compact-geo"
@@ -29,6 +30,7 @@ FEW_PICTURES, MANY_PICTURES = 8, 104
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--live", action="store_true", help="only how old live poses are, and how many a second")
+    parser.add_argument("--window", action="store_true", help="only the window: its start, stepping, stalls, memory")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
@@ -37,48 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="with --train: N processes that share the cores, and one"
     )
-    parser.add_argument("--quick", action="store_true", help="inference only: no new process, no rendering")
+    parser.add_argument("--quick", action="store_true", help="less: inference only, or a short look at the window")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
-    from core import export
-
-    if args.live:
-        return _live(args)
     if args.rounds < 1:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
+    if args.window and not has_display():
+        raise RunError("there is no display to open a window on", "run it on a desktop, or under xvfb-run")
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
-    if args.train:
+    if args.live:
+        figures["live"] = _live(args.device)
+    elif args.window:
+        figures["window"] = args.bench_window(args.quick)
+    elif args.train:
         figures["training"] = args.bench_training(args.device, args.compile, args.processes)
     else:
         figures["inference"] = inference(args.device, args.rounds)
         _print_inference(figures["inference"])
-    if not args.quick and not args.train:
+    if not (args.quick or args.train or args.live or args.window):
         figures["start_to_first_pose_s"] = start_to_first_pose()
         print(f"\nstart of `predict` to the first pose, a new process: {figures['start_to_first_pose_s']:.2f} s")
         figures["rendered_pictures_per_s"] = rendered_per_second()
         rate = figures["rendered_pictures_per_s"]
         print("rendered pictures: " + ("the render extra is not there" if rate is None else f"{rate:.1f} a second"))
     if args.json is not None:
+        from core import export
+
         text = json.dumps(figures, indent=1) + "\n"
         print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")
     return 0
 
 
-def _live(args: argparse.Namespace) -> int:
-    from core import export
+def _live(device: str) -> dict[str, Any]:
     from core.commands import bench_live
 
-    figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
-    print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
-    figures["live"] = bench_live.run(args.device, DEFAULT_CHECKPOINT)
-    bench_live.report(figures["live"])
-    if args.json is not None:
-        text = json.dumps(figures, indent=1) + "\n"
-        print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")
-    return 0
+    figures = bench_live.run(device, DEFAULT_CHECKPOINT)
+    bench_live.report(figures)
+    return figures
 
 
 def machine(device: str) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""``bench --window``: a short look at the real window that finds nothing left behind; and its instruments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, RunMain
+from PySide6.QtCore import QTimer
+from pytestqt.qtbot import QtBot
+
+from app.bench.heartbeat import Heartbeat
+from app.bench.waiting import rest
+
+
+@pytest.mark.timeout(300)
+def test_the_bench_of_the_window_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    out = tmp_path / "window.json"
+    words = [sys.executable, str(ROOT / "main.py"), "bench", "--window", "--quick", "--json", str(out)]
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(
+        words, env={**os.environ, **home}, capture_output=True, text=True, timeout=290, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text(encoding="utf-8"))["window"]
+    assert figures["start"]["window_up_over_bare_window"] > 1.0
+    assert 0 < figures["next"]["picture_shown_ms"] <= figures["next"]["pose_shown_ms"]
+    assert figures["photos"]["count"] == 60 and figures["model_switches"]["count"] == 12
+    for name in ("photos", "model_switches"):
+        assert figures[name]["grown_mb"] is None or figures[name]["grown_mb"] < 30
+    left = figures["left_behind"]
+    assert left["threads"] == [] and left["processes"] == 0 and not left["files"]
+    assert left["closed_in_s"] < 2.0
+    # However busy the machine, the thread itself may not work that long between two paints.
+    assert all(min(block["ms"], block["cpu_ms"]) < 150 for block in figures["blocks"]), figures["blocks"]
+    if figures["space_update"] is not None:
+        assert figures["space_update"]["cpu_ms"] < 6
+    assert "left behind: no thread, no open file, no process" in done.stdout
+
+
+def test_without_a_display_the_bench_of_the_window_says_so(run_main: RunMain) -> None:
+    done = run_main("bench", "--window")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.strip() == (
+        "bonesight: there is no display to open a window on: run it on a desktop, or under xvfb-run."
+    )
+
+
+def test_a_stall_is_seen_with_its_place_and_painting_is_told_apart(qtbot: QtBot) -> None:
+    def paintEvent() -> None:  # as Qt's own is called
+        time.sleep(0.2)
+
+    heart = Heartbeat()
+    with heart.phase("calm"):
+        rest(0.1)
+    with heart.phase("working"):
+        QTimer.singleShot(0, lambda: time.sleep(0.3))
+        rest(0.05)
+    with heart.phase("painting"):
+        QTimer.singleShot(0, paintEvent)
+        rest(0.05)
+    heart.stop()
+    assert heart.longest["working"].ms > 250 and heart.longest["working"].painting_ms == 0
+    assert heart.longest["working"].cpu_ms < 150, "sleeping is no work"
+    assert heart.longest["painting"].painting_ms > 150
+    assert heart.longest["painting"].ms < heart.longest["working"].ms
+    assert heart.sorted()[0].phase == "working"
