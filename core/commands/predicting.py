@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from core.locate import LOCATE_BY
+
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
     from core.predictor import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``predictor`` reads."""
+    """Declare what ``predictor`` reads, but for ``--locate``, whose choices are the command's own."""
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
@@ -33,7 +35,11 @@ def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     # Imported late: torch takes a second.
     from core.predictor import Predictor
 
-    return Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks)
+    # What is measured in given boxes looks for nobody.
+    locate_by = LOCATE_BY[0] if args.locate == "given" else args.locate
+    return Predictor(
+        loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks, locate_by=locate_by
+    )
 
 
 def told(loaded: Checkpoint, args: argparse.Namespace) -> str:
