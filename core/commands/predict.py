@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from core.commands import live, outputs, predicting
 from core.errors import INTERRUPTED, UserError
-from core.locate import LOCATE_BY
 
 if TYPE_CHECKING:
     from core.media import Frame
@@ -58,12 +57,6 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         "--boxes", type=Path, metavar="FILE.json", help='boxes by file name: {"photo.jpg": [x, y, w, h], ...}'
     )
     predicting.add_arguments(parser)
-    parser.add_argument(
-        "--locate",
-        choices=LOCATE_BY,
-        default=LOCATE_BY[0],
-        help="find a person by searching with the pose network, or by the locating network (default: %(default)s)",
-    )
     parser.add_argument(
         "--height-mm", type=parse_height, metavar="MM", help="the person's height, to scale the skeleton by"
     )

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``predictor`` reads, but for ``--locate``, whose choices are the command's own."""
+    """Declare what ``predictor`` reads."""
+    parser.add_argument(
+        "--locate",
+        choices=LOCATE_BY,
+        default=LOCATE_BY[0],
+        help="find a person by searching with the pose network, or by the locating network (default: %(default)s)",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
@@ -35,10 +41,8 @@ def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     # Imported late: torch takes a second.
     from core.predictor import Predictor
 
-    # What is measured in given boxes looks for nobody.
-    locate_by = LOCATE_BY[0] if args.locate == "given" else args.locate
     return Predictor(
-        loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks, locate_by=locate_by
+        loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks, locate_by=args.locate
     )
 
 
