@@ -100,10 +100,15 @@ def save(
         "weights_sha256": weights_sha256(tensors),
         **record,
     }
-    _write(path, tensors, metadata)
+    write_file(path, tensors, metadata)
 
 
-def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+def write_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write weights and what is said of them through a temporary file.
+
+    Raises:
+        RunError: it could not be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         save_file(tensors, partial, metadata={"bonesight": json.dumps(metadata)})
@@ -129,7 +134,7 @@ def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
     path = loaded.info.path
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    _write(path, tensors, {**loaded.info.metadata, **changes})
+    write_file(path, tensors, {**loaded.info.metadata, **changes})
 
 
 def bundled_folder() -> Path:

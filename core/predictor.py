@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
 from core.errors import UserError
+from core.locate import LOCATE_BY, LocateBy, Locator
 from core.network import fold_batch_norm, place
 from core.pose import LocatedBy, Pose
 
@@ -66,6 +68,8 @@ class Predictor:
             together (``core.pictorial``).
         refine: bend the skeleton in space towards bones that can be real (``core.refine``); the picture's joints and
             the network's own depth stay as they are.
+        locate_by: how a person without a given box is found: ``search``, or ``network`` (``locate.Locator``, where
+            its file is there).
 
     Raises:
         UserError: the device is absent.
@@ -73,13 +77,14 @@ class Predictor:
 
     def __init__(
         self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto",
-        refine: bool = False, peaks: bool = False,
+        refine: bool = False, peaks: bool = False, locate_by: LocateBy = LOCATE_BY[0],
     ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
         self.device = choose_device(device)
         self.flip = flip
         self.refine = refine
         self.peaks = peaks
+        self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
         self._network = place(network, self.device)
@@ -113,6 +118,28 @@ class Predictor:
             part = slice(start, start + BATCH)
             poses += self._poses(images[part], boxes[part], "given", height_mm)
         return poses
+
+    def predict_everybody(self, image: Picture, height_mm: float | None = None) -> list[Pose]:
+        """Find the poses of all people that the locating network names, the surest first.
+
+        Where it names nobody, or its file is not there, the one that ``predict`` finds.
+
+        Raises:
+            UserError: the picture is too small, or the network's file is damaged.
+        """
+        self._check(image, None)
+        found = self.locator.find(image) if self.locator is not None else []
+        boxes = [crop.square(candidate.box_px) for candidate in found]
+        return [self._cut_again(image, box, height_mm) for box in boxes] or [self._search(image, height_mm)]
+
+    def best_window(self, image: Picture, windows: Sequence[Box]) -> Box:
+        """Return the box, of those given, in which the network is surest of the joints it sees."""
+        found: list[Pose] = []
+        for start in range(0, len(windows), BATCH):
+            part = windows[start : start + BATCH]
+            # Which window holds the person is plain without mirror averaging, at half the cost.
+            found += self._poses([image] * len(part), part, "search", None, flip=False)
+        return max(found, key=lambda pose: pose.mean_confidence).box_px
 
     def raw(self, crops: NDArray[np.uint8], flip: bool | None = None) -> tuple[Tensor, Tensor]:
         """Run the network on (N, s, s, 3) crops: (N, 16, h, w) belief maps and (N, 16) depths on the CPU.
@@ -156,16 +183,27 @@ class Predictor:
                 "give x, y, width, height in pixels of this picture",
             )
 
+    @cached_property
+    def locator(self) -> Locator | None:
+        """The locating network, None where its file is not there.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return Locator.load(device=self.device) if Locator.bundled() else None
+
     def _search(self, image: Picture, height_mm: float | None) -> Pose:
+        """Find the person the picture is about."""
+        windows = locate.windows((image.shape[1], image.shape[0]))
+        if self.locate_by == "network" and self.locator is not None:
+            likeliest = self.locator.find(image, threshold=0.0)[: locate.CHOICES]
+            windows = [windows[0], *(crop.square(candidate.box_px) for candidate in likeliest)]
+        return self._cut_again(image, self.best_window(image, windows), height_mm)
+
+    def _cut_again(self, image: Picture, box: Box, height_mm: float | None) -> Pose:
+        """Return the pose in a box that was found, or in the crops around its joints where these are no less sure."""
         size = (image.shape[1], image.shape[0])
-        candidates = locate.windows(size)
-        found: list[Pose] = []
-        for start in range(0, len(candidates), BATCH):
-            part = candidates[start : start + BATCH]
-            # Which window holds the person is plain without mirror averaging, at half the cost.
-            found += self._poses([image] * len(part), part, "search", height_mm, flip=False)
-        window = max(found, key=lambda pose: pose.mean_confidence)
-        window = pose = self._poses([image], [window.box_px], "search", height_mm)[0]
+        window = pose = self._poses([image], [box], "search", height_mm)[0]
         cut_again: list[Pose] = []
         for _ in range(locate.PASSES):
             box = locate.next_box(pose.joints_px, pose.confidence, size, pose.box_px)

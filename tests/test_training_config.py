@@ -7,6 +7,8 @@ import pytest
 from core.errors import UserError
 from tests.training_kit import ROOT
 from train import config
+from train.locate import command as locating
+from train.locate import config as locate_config
 
 
 def test_a_checkpoint_does_not_tell_where_its_maker_keeps_things() -> None:
@@ -19,6 +21,9 @@ def test_shipped_configurations_are_valid() -> None:
     paths = sorted((ROOT / "resources" / "configs").glob("*.toml"))
     assert paths
     for path in paths:
+        if locating.asked_for(path):
+            locate_config.check(config.build(locate_config.LocateConfig, config.read(path)))
+            continue
         loaded = config.load(path)
         assert config.from_dict(loaded.to_dict()) == loaded
 

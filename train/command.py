@@ -21,6 +21,7 @@ from train.config import Config
 from train.device_batches import DeviceBatchMaker
 from train.distributed import Group
 from train.engine import Trainer
+from train.locate import command as locating
 from train.log import stored_config
 from train.validation import Validation
 
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
+    if locating.asked_for(args.config):
+        return locating.run(args)
     config = configuration.load(args.config, args.set)
     out: Path = args.out or Path("runs") / config.run.name
     device = choose_device(args.device).replace("mps", "cpu")

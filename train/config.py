@@ -7,13 +7,15 @@ import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from core.errors import UserError
 from core.geometry import Weighting
 from core.network import PRESETS, MapKind
 from train.augment import AugmentConfig
 from train.losses import LossWeights
+
+Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,13 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
     Raises:
         UserError: the file is missing, not TOML, or holds a wrong key or value.
     """
+    config = build(Config, read(path, overrides))
+    _check(config)
+    return config
+
+
+def read(path: Path, overrides: list[str] | None = None) -> dict[str, Any]:
+    """Read a TOML file with its overrides, not yet checked against any class; see ``load``."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -192,17 +201,23 @@ def load(path: Path, overrides: list[str] | None = None) -> Config:
         raise UserError(f"{path.name} is not valid TOML ({error})", "mend that line") from error
     for override in overrides or []:
         _override(raw, override)
-    config = _build(Config, raw, "")
-    assert isinstance(config, Config)
-    _check(config)
+    return raw
+
+
+def build(kind: type[Section], raw: dict[str, Any]) -> Section:
+    """Turn what ``read`` gave into a dataclass.
+
+    Raises:
+        UserError: a key or value is wrong.
+    """
+    config = _build(kind, raw, "")
+    assert isinstance(config, kind)
     return config
 
 
 def from_dict(plain: dict[str, Any]) -> Config:
     """Rebuild a configuration from ``Config.to_dict`` (None values left out)."""
-    config = _build(Config, _without_none(plain), "")
-    assert isinstance(config, Config)
-    return config
+    return build(Config, _without_none(plain))
 
 
 def _without_none(value: Any) -> Any:

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,24 +64,25 @@ class Log:
     Args:
         out: the run's folder.
         step: the step the run goes on from.
+        fields: the columns, ``step`` among them.
 
     Raises:
         RunError: the file cannot be written.
     """
 
-    def __init__(self, out: Path, step: int) -> None:
+    def __init__(self, out: Path, step: int, fields: Sequence[str] = FIELDS) -> None:
         self._path = out / "log.csv"
         text = io.StringIO(newline="")
-        begun = csv.DictWriter(text, FIELDS)
+        begun = csv.DictWriter(text, fields)
         begun.writeheader()
-        begun.writerows(_rows(self._path, step))
+        begun.writerows(_rows(self._path, step, fields))
         write_atomically(self._path, text.getvalue().encode())
         self._file = self._path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, FIELDS)
+        self._writer = csv.DictWriter(self._file, fields)
         self._events = _events(out / EVENTS, step)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Write one row of ``FIELDS``; a missing field stays empty.
+        """Write one row of the columns; a missing field stays empty.
 
         Raises:
             RunError: the disk is full.
@@ -117,14 +119,14 @@ class Log:
             self._events.close()
 
 
-def _rows(path: Path, step: int) -> list[dict[str, str]]:
+def _rows(path: Path, step: int, fields: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of an earlier log up to a step, without one that a kill cut off."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8", errors="replace")
     whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
     rows = [row for row in csv.DictReader(whole) if (row.get("step") or "").isdecimal()]
-    return [{name: row.get(name) or "" for name in FIELDS} for row in rows if int(row["step"]) <= step]
+    return [{name: row.get(name) or "" for name in fields} for row in rows if int(row["step"]) <= step]
 
 
 def _events(folder: Path, step: int) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from core import network
 from core.errors import RunError, UserError
 
 STATE_FORMAT = 1
@@ -17,12 +17,12 @@ STATE_FORMAT = 1
 class Averaged:
     """Exponential moving average of the weights; batch norm's running statistics are copied."""
 
-    def __init__(self, model: network.PoseNetwork, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._trained = {name for name, _ in model.named_parameters()}
 
-    def update(self, model: network.PoseNetwork, step: int) -> None:
+    def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after ``step`` steps; early on the memory is shorter, so that the start is forgotten."""
         decay = min(self.decay, (1.0 + step) / (10.0 + step))
         with torch.no_grad():

@@ -115,7 +115,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     """
     import torch
 
-    from core import checkpoint, network, refine, skeleton
+    from core import checkpoint, locate, network, refine, skeleton
     from core.predictor import Predictor
 
     try:
@@ -126,6 +126,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         loaded = _fresh(network.build("compact"))
     fast = Predictor(loaded, device, flip=False)
     mirrored = Predictor(loaded, device, flip=True)
+    locator, windows = mirrored.locator, locate.windows((640, 480))
     plain = loaded.network.to(fast.device).eval()
     side = loaded.network.config.input_px
     crops = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
@@ -146,8 +147,14 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         "predict_given_box": lambda: fast.predict(picture, (170.0, 90.0, 300.0, 300.0)),
         "refine": lambda: refine.refine(bent[:, :2], bent[:, 2], np.full(skeleton.JOINT_COUNT, 0.05)),
         "predict_search_mirror": lambda: mirrored.predict(picture),
+        "locate_search": lambda: mirrored.best_window(picture, windows),
     }
+    if locator is not None:
+        parts |= {"locate_network": lambda: locator.find(picture)}
     medians = {name: 1000.0 * seconds for name, seconds in interleaved(parts, rounds).items()}
+    found = {}
+    if locator is not None:
+        found["search_over_network"] = round(medians["locate_search"] / medians["locate_network"], 1)
     return {
         "preset": loaded.info.preset,
         "input_px": side,
@@ -155,6 +162,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         "median_ms": {name: round(value, 2) for name, value in medians.items()},
         "float32_eager_over_fast": round(medians["float32_eager"] / medians["fast"], 2),
         "mirror_over_fast": round(medians["fast_mirror"] / medians["fast"], 2),
+        **found,
     }
 
 
@@ -186,11 +194,17 @@ def _print_inference(figures: dict[str, Any]) -> None:
         "predict_given_box": "predict, box given, no mirror",
         "refine": "refine one skeleton",
         "predict_search_mirror": "predict, searching, with mirror",
+        "locate_search": "find a person by searching",
+        "locate_network": "find people by the network",
     }
     for name, title in titles.items():
+        if name not in figures["median_ms"]:
+            continue
         print(f"  {title:34}{figures['median_ms'][name]:9.1f} ms")
     print(f"  float32 eager takes {figures['float32_eager_over_fast']:.2f} times as long as the program's way")
     print(f"  mirror averaging takes {figures['mirror_over_fast']:.2f} times as long as none")
+    if "search_over_network" in figures:
+        print(f"  searching takes {figures['search_over_network']:.1f} times as long as the locating network")
 
 
 def _command(*words: str) -> list[str]:

@@ -190,10 +190,12 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_checkpoints() -> Iterator[Finding]:
-    """Load every bundled checkpoint."""
+    """Load every bundled checkpoint, and the locating network."""
     from core import checkpoint
+    from core.locate import Locator
 
-    found = sorted(checkpoint.bundled_folder().glob(f"*{checkpoint.SUFFIX}"))
+    locating = Locator.bundled()
+    found = [path for path in sorted(checkpoint.bundled_folder().glob(f"*{checkpoint.SUFFIX}")) if path != locating]
     if not found:
         yield Finding("fault", "checkpoints", "none is bundled", _REINSTALL)
     for path in found:
@@ -202,6 +204,15 @@ def check_checkpoints() -> Iterator[Finding]:
             yield Finding("ok", f"checkpoint {info.name}", f"loads, sha256 {info.sha256[:12]}")
         except UserError as error:
             yield Finding("fault", f"checkpoint {path.stem}", error.what, error.what_to_do)
+    if locating is None:
+        yield Finding(
+            "note", "locating network", "none is bundled", "without it people are searched for, one at a time"
+        )
+        return
+    try:
+        yield Finding("ok", "locating network", f"loads, threshold {Locator.load(device='cpu').threshold:g}")
+    except UserError as error:
+        yield Finding("fault", "locating network", error.what, error.what_to_do)
 
 
 def check_data(folder: Path, check_sets: CheckSets) -> Iterator[Finding]:

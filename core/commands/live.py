@@ -116,7 +116,8 @@ def _check(args: argparse.Namespace) -> frozenset[outputs.FileKey]:
     """
     from core.capture import sources
 
-    for word, asked in (("--boxes", args.boxes is not None), ("--progress", args.progress)):
+    unfit = ("--boxes", args.boxes is not None), ("--progress", args.progress), ("--people all", args.people == "all")
+    for word, asked in unfit:
         if asked:
             raise UserError(f"{word} does not go with live sources and --follow", "leave it out")
     flows = args.live or any(sources.is_live(text) for text in args.inputs)

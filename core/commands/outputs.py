@@ -186,8 +186,10 @@ class OncePerSecond:
         self._last = -1
 
     def takes(self, frame: Frame) -> bool:
-        """Tell whether this frame, the next of the input, is one of them."""
-        second = 0 if frame.time_s is None else int(frame.time_s)
+        """Tell whether this frame, the next of the input, is one of them; a picture is, for each person in it."""
+        if frame.time_s is None:
+            return True
+        second = int(frame.time_s)
         last, self._last = self._last, second
         return second != last
 

@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bundled name or file (default: %(default)s)",
     )
     add_input_arguments(parser)
+    parser.add_argument(
+        "--people",
+        choices=("one", "all"),
+        default="one",
+        help="of pictures without a given box: one, or all that the locating network names (default: %(default)s)",
+    )
     outputs.add_arguments(parser)
     parser.add_argument("--progress", action="store_true", help="print one JSON line per input, for other programs")
     live.add_arguments(parser)
@@ -148,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
 
     if live.asked_for(args):
         return live.run(args)
+    _check_people(args)
     boxes = read_boxes(args.boxes) if args.boxes is not None else {}
     files, unusable = media.expand_inputs(args.inputs)
     protected = outputs.protect([*files, Path(args.checkpoint), args.boxes], outputs.one_file(args))
@@ -179,6 +186,13 @@ def run(args: argparse.Namespace) -> int:
     if job.failed:
         print(f"{len(job.failed)} of the inputs failed.", file=sys.stderr)
     return code or (1 if job.failed or unwritten else 0)
+
+
+def _check_people(args: argparse.Namespace) -> None:
+    if args.people == "one":
+        return
+    if args.bvh is not None:
+        raise UserError("--bvh writes one body per input", "leave --people all out, or give each person's --box")
 
 
 def figure_stems(files: Sequence[Path]) -> dict[Path, str]:
@@ -220,7 +234,7 @@ def _one(job: Job, path: Path) -> None:
     from core.commands import tables
 
     with job.outputs.one(path) as one:
-        for frame, pose in poses(job, path):
+        for frame, pose in everybody(job, path) if job.args.people == "all" else poses(job, path):
             item = export.entry(pose, path, frame.index, frame.time_s)
             if job.args.progress:
                 pass
@@ -247,6 +261,25 @@ def poses(job: Asked, path: Path) -> Iterator[tuple[Frame, Pose]]:
     tracker = Tracker(lambda image, box: job.predictor.predict(image, box, job.args.height_mm), given)
     for frame in media.frames(path):
         yield frame, tracker.pose(frame.image)
+
+
+def everybody(job: Job, path: Path) -> Iterator[tuple[Frame, Pose]]:
+    """Yield a picture with the pose of each person in it, the surest first; with a given box, of that one.
+
+    Raises:
+        UserError: it is a video.
+    """
+    from core import media
+
+    given = job.args.box or job.boxes.get(path.name)
+    for frame in media.frames(path):
+        if frame.time_s is not None:
+            raise UserError(f"{path.name} is a video, in which one person is followed", "leave --people all out")
+        if given is not None:
+            yield frame, job.predictor.predict(frame.image, given, job.args.height_mm)
+        else:
+            for pose in job.predictor.predict_everybody(frame.image, job.args.height_mm):
+                yield frame, pose
 
 
 def told(source: str, error: UserError) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from core.locate import LOCATE_BY
+
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
     from core.predictor import Predictor
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``predictor`` reads."""
+    parser.add_argument(
+        "--locate",
+        choices=LOCATE_BY,
+        default=LOCATE_BY[0],
+        help="find a person by searching with the pose network, or by the locating network (default: %(default)s)",
+    )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
     parser.add_argument(
@@ -33,7 +41,9 @@ def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     # Imported late: torch takes a second.
     from core.predictor import Predictor
 
-    return Predictor(loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks)
+    return Predictor(
+        loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks, locate_by=args.locate
+    )
 
 
 def told(loaded: Checkpoint, args: argparse.Namespace) -> str:

@@ -20,13 +20,17 @@ from train.evaluation import empty, shared
 from train.evaluation.collecting import Collected, Row, collect
 from train.evaluation.printing import print_figures
 from train.evaluation.protocols import PROTOCOLS
+from train.locate import measuring as locating
 
 SCHEMA: Final = "bonesight.figures/1"
 BOXES: Final = {
     "mpii": "boxes as annotated: centre 15 x scale lower, side 250 x scale",
     "human36m": "boxes: the whole 224 px crop",
 }
-SEARCHED: Final = "no boxes given: the person is searched for in the whole picture"
+SEARCHED: Final = {
+    "search": "no boxes given: the person is searched for in the whole picture",
+    "network": "no boxes given: the person is found in the whole picture by the locating network and the pose network",
+}
 FROM_LABELS: Final = "boxes from the labels: extent of the joints x 1.25, square"
 NAMED: Final = 20
 """How many bad samples of each kind the JSON names."""
@@ -34,7 +38,7 @@ NAMED: Final = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--dataset", required=True, choices=tuple(PROTOCOLS))
+    parser.add_argument("--dataset", required=True, choices=(*PROTOCOLS, "locate"))
     parser.add_argument("--data", type=Path, required=True, help="the set's folder, or the one above")
     parser.add_argument("--split", default=None, help="the set's split, or for lsp a file of picture names")
     parser.add_argument("--checkpoint", default="compact-geo", help="bundled name or file")
@@ -55,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--empty-all", action="store_true", help="all of these pictures, not only the one in five that is held out"
     )
+    parser.add_argument("--rendered", type=Path, metavar="DIR", help="for locate: rendered people of the test split")
+    parser.add_argument("--locator", type=Path, metavar="FILE", help="for locate: another file than the bundled one")
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file")
     parser.add_argument(
         "--figure", type=Path, metavar="DIR", help="draw the PCK curve and the reliability diagram, as PNG and SVG"
@@ -63,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print and write; returns the exit code. Under torchrun the processes share the samples."""
+    if args.dataset == "locate":
+        return locating.run(args)
     loaded = checkpoint.load(args.checkpoint)
     name, title = catalogue.which(args.dataset, args.data)
     problems = Problems(title, args.on_bad)
@@ -85,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             "split": args.split or catalogue.default_split(name),
         },
         "box": args.box,
-        "protocol": (SEARCHED if args.box == "search" else BOXES.get(name, FROM_LABELS))
+        "protocol": (SEARCHED[args.locate] if args.box == "search" else BOXES.get(name, FROM_LABELS))
         + predicting.told(loaded, args),
         "checkpoint": {
             **checkpoint.summary(loaded.info),

@@ -1,7 +1,7 @@
 """Finding the person a picture is about, with the pose network's own confidence.
 
-A first, simple search: windows over the picture are scored by how sure the network is of the joints it sees in them,
-and the best one is cut again around those joints, two or three times. It finds one person.
+Windows over the picture are scored by how sure the network is of the joints it sees in them, and the best one is cut
+again around those joints, two or three times. It finds one person.
 """
 
 from __future__ import annotations
