@@ -20,6 +20,8 @@ class Model(Protocol):
 
     entry: ModelEntry
     device: str
+    parts: dict[str, float]
+    """Seconds spent in each part of looking (``core.timed``) since it was cleared."""
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
@@ -82,11 +84,12 @@ class TorchModel:
 
     def __init__(self, source: str) -> None:
         from core import checkpoint
-        from core.predictor import Predictor
+        from core.timed import TimedPredictor
 
         loaded = checkpoint.load(source)
         self.entry = _entry(loaded.info, source)
-        self._predictor = Predictor(loaded, device="auto", flip=True)
+        self._predictor = TimedPredictor(loaded, device="auto", flip=True)
+        self.parts = self._predictor.parts
 
     @property
     def device(self) -> str:

@@ -29,6 +29,9 @@ FEW_PICTURES, MANY_PICTURES = 8, 104
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--live", action="store_true", help="only how old live poses are, and how many a second")
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="with --live: what a stream of this length leaves in memory"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
@@ -46,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.live:
         return _live(args)
+    if args.soak is not None:
+        raise UserError("--soak goes with --live", "write bench --live --soak MINUTES")
     if args.rounds < 1:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
@@ -69,12 +74,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _live(args: argparse.Namespace) -> int:
     from core import export
-    from core.commands import bench_live
+    from core.commands import bench_live, soak
 
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
-    figures["live"] = bench_live.run(args.device, DEFAULT_CHECKPOINT)
-    bench_live.report(figures["live"])
+    if args.soak is None:
+        figures["live"] = bench_live.run(args.device, DEFAULT_CHECKPOINT)
+        bench_live.report(figures["live"])
+    else:
+        figures["soak"] = soak.run(args.device, DEFAULT_CHECKPOINT, args.soak)
+        soak.report(figures["soak"])
     if args.json is not None:
         text = json.dumps(figures, indent=1) + "\n"
         print(f"JSON: {export.write_atomically(args.json, text.encode('utf-8'))}")
