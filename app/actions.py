@@ -40,12 +40,14 @@ class ActionSpec:
     separated: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Video", "Model", "Compare", "Export", "Help")
+MENUS: Final = ("File", "Edit", "View", "Video", "Live", "Model", "Compare", "Export", "Help")
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("open", "File", "Open pictures or videos…", ("Ctrl+O",), "Open one or more pictures or videos", "open",
                short="Open"),
     ActionSpec("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), "Open all pictures and videos of a folder"),
+    ActionSpec("open_live", "File", "Camera or stream…", ("Ctrl+L",),
+               "Follow a person live: a camera, a stream's address, or a video as if live", "camera", short="Camera"),
     ActionSpec("previous", "File", "Previous picture", ("Left", "PgUp"), "Go to the previous picture", "previous",
                separated=True),
     ActionSpec("next", "File", "Next picture", ("Right", "PgDown"), "Go to the next picture", "next"),
@@ -58,7 +60,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                "Drag a box around the person; the pose follows at once. In a video they are followed from there on",
                "box", checkable=True, short="Box",
                separated=True),
-    ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone"),
+    ActionSpec("let_go", "Edit", "Let go", ("Esc",), "Stop drawing a box, choose no bone, stop a live source"),
     ActionSpec("box_left", "Edit", "Move the box left", ("Ctrl+Left",), "The person's box, without the mouse"),
     ActionSpec("box_right", "Edit", "Move the box right", ("Ctrl+Right",), "The person's box, without the mouse"),
     ActionSpec("box_up", "Edit", "Move the box up", ("Ctrl+Up",), "The person's box, without the mouse"),
@@ -118,6 +120,24 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("jump_previous", "Video", "Jump of a bone before", ("Shift+J",), "Go to the one before"),
     ActionSpec("strips", "Video", "Show bone lengths over time", ("G",),
                "Draw each bone's length under the time, with its coefficient of variation", checkable=True),
+    ActionSpec("live_stop", "Live", "Stop", (), "Let go of the camera or stream; its last frame stays (Esc)"),
+    ActionSpec("live_filter", "Live", "Steady the joints", ("Shift+F",),
+               "One-Euro filter: a low-pass that smooths much where a joint rests, because there jitter shows, and "
+               "little where it moves fast, because there lag shows. Off: every frame as the network sees it",
+               checkable=True, short="Steady", separated=True),
+    ActionSpec("live_several", "Live", "Follow several people", ("P",),
+               "Each with a track of their own; one of them is in 3D and in the table, a click chooses who",
+               checkable=True, short="Several"),
+    ActionSpec("record", "Live", "Record", ("Ctrl+R",),
+               "Record the live source; once more to end. The films play even if the program is cut off",
+               checkable=True, short="Record", separated=True),
+    ActionSpec("record_stream", "Live", "Record the pictures", (), "As the source gives them, in a film",
+               checkable=True, separated=True),
+    ActionSpec("record_overlay", "Live", "Record the pictures with skeletons", (), "In a film", checkable=True),
+    ActionSpec("record_space", "Live", "Record the 3D view", (), "In a film; ten pictures a second", checkable=True),
+    ActionSpec("record_poses", "Live", "Record the poses", (),
+               "As JSON lines, one a pose, the same as the command predict --jsonl writes", checkable=True),
+    ActionSpec("record_folder", "Live", "Folder for recordings…", (), "Choose where recordings go"),
     ActionSpec("models", "Model", "Models…", ("Ctrl+Shift+M",),
                "Bundled and own checkpoints with their cards: size, figures, terms"),
     ActionSpec("open_checkpoint", "Model", "Open checkpoint…", ("Ctrl+M",), "Load a checkpoint from a file"),
@@ -189,8 +209,8 @@ VIDEO_KEYS: Final = (
 """What needs a video."""
 
 TOOLBAR: Final = (
-    "open", "@samples", "previous", "next", "|", "@model", "@model_b", "compare", "mirror", "|", "draw_box", "verdict",
-    "ghost", "@space", "@export",
+    "open", "@live", "@samples", "previous", "next", "|", "@model", "@model_b", "compare", "mirror", "|",
+    "draw_box", "verdict", "ghost", "@space", "@export",
 )  # fmt: skip
 """The toolbar from left to right: actions, | for a line, @ for the window's own widgets."""
 
@@ -201,6 +221,7 @@ MOUSE: Final = (
     ("Picture: rest on a joint", "Name, pixel, confidence, second peak, depth; the card below says why it is there"),
     ("Picture: click a joint", "Show its heatmap"),
     ("Picture: drag the split line", "A is left of it, the other model right of it"),
+    ("Picture of a live source: click a person", "Follow this person"),
     ("Timeline: click or drag", "Go to that time"),
     ("Timeline: click a mark", "Go to the frame at which that bone's length jumps"),
     ("3D: drag", "Turn"),

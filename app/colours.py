@@ -40,6 +40,16 @@ def letter_style(place: int, dark: bool) -> str:
     return f"color: rgb{compare_ink(place, dark)}; font-weight: 600;"
 
 
+LATENCY_COLOURS: Final[dict[str, Rgb]] = {
+    "grab": (122, 134, 154),
+    "locate": (58, 166, 160),
+    "crop": (176, 160, 72),
+    "infer": (148, 112, 219),
+    "decode": (201, 104, 160),
+    "draw": (90, 150, 90),
+}
+"""The parts of a live frame's way to the screen."""
+
 LOW_CONFIDENCE: Final = 0.25
 """Under this a joint is drawn hollow and its bones dashed: the network is guessing."""
 

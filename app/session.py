@@ -39,6 +39,8 @@ class Session(QObject):
 
     opened = Signal(object)
     """A picture is on screen: its path."""
+    pointed = Signal(object)
+    """In a live source, a box was drawn around the person who is meant; None for anybody."""
 
     def __init__(
         self, state: AppState, notifier: Notifier, backend: Backend, reader: Reader = read_with_core,
@@ -156,6 +158,11 @@ class Session(QObject):
         self._use_sources(())
         self.state.set_activity("")
 
+    def stop_opening(self) -> None:
+        """Forget what is being opened."""
+        self._read_token += 1
+        self.state.set_activity("")
+
     def _read(self, trail: tuple[Path, ...], index: int) -> None:
         self._read_token += 1
         self._pending_trail = (trail, index)
@@ -258,7 +265,7 @@ class Session(QObject):
         """Look at the open picture again with the model, box and settings of now."""
         token = self.state.next_token()
         picture = self.state.picture
-        if picture is None or self.state.model is None:
+        if picture is None or self.state.model is None or self.state.live is not None:
             return
         if self.state.clip is not None:
             self.playback.look()
@@ -283,6 +290,9 @@ class Session(QObject):
         """Take another box for the person (None: find the person), with undo; in a video, from this frame on."""
         picture, playback = self.state.picture, self.playback
         if picture is None:
+            return
+        if self.state.live is not None:
+            self.pointed.emit(box)
             return
         if self.state.clip is not None:
             playback.pause()

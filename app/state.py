@@ -79,6 +79,28 @@ class ModelEntry:
     sha256: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class LiveView:
+    """What a live source shows besides the picture and the pose of who is meant.
+
+    Attributes:
+        name: of the source.
+        seen: ``followed``, ``held`` (not seen just now: the pose is the last one), ``nobody``, or empty before anything
+            was looked at.
+        track: number of the person's track, 0 without one.
+        median_mm: (14,) medians of the person's own bones so far, NaN where not known yet.
+        departure_percent: (14,) how much longer the bones are in this frame.
+        others: number of the track and pose of each of the others.
+    """
+
+    name: str
+    seen: str = ""
+    track: int = 0
+    median_mm: NDArray[np.float64] | None = None
+    departure_percent: NDArray[np.float64] | None = None
+    others: tuple[tuple[int, Pose], ...] = ()
+
+
 @dataclass(frozen=True)
 class Display:
     """How things are shown.
@@ -123,6 +145,10 @@ class AppState(QObject):
     The pose follows."""
     clip_changed = Signal()
     pose_changed = Signal()
+    moved = Signal()
+    """The pose of a live source moved on: picture and body follow at once, the numbers with the next pose_changed."""
+    live_changed = Signal()
+    """A live source is shown from now on, or no longer."""
     box_changed = Signal()
     display_changed = Signal()
     models_changed = Signal()
@@ -136,6 +162,7 @@ class AppState(QObject):
         super().__init__(parent)
         self.picture: Picture | None = None
         self.clip: Clip | None = None
+        self.live: LiveView | None = None
         self.pose: Pose | None = None
         self.truth_error_mm: float | None = None
         self.box_px: Box | None = None
@@ -180,6 +207,18 @@ class AppState(QObject):
         self.latency_ms = None
         self.frame_changed.emit()
         self.pose_changed.emit()
+
+    def set_live(self, live: LiveView | None) -> None:
+        """Say which live source the pictures come from, None for pictures of their own."""
+        before, self.live = self.live, live
+        if (before is None) != (live is None):
+            self.live_changed.emit()
+
+    def set_live_frame(self, picture: Picture, pose: Pose | None, live: LiveView, numbers: bool) -> None:
+        """Show the next frame of a live source; ``numbers``: also in tables, bars and strips."""
+        self.picture, self.pose, self.live = picture, pose, live
+        self.frame_changed.emit()
+        (self.pose_changed if numbers else self.moved).emit()
 
     def set_pose(self, pose: Pose | None, latency_ms: float | None = None) -> None:
         """Show what the network saw."""

@@ -145,6 +145,7 @@ class Chrome:
                     self.export.menu().addSeparator()
                 self.export.menu().addAction(actions[spec.key])
         self.recent = QMenu("Open recent", window)
+        self.cameras = QMenu("Cameras", window)
         self._shown: dict[str, QAction] = {}
         self._dark = True
         self._fill_menus()
@@ -160,6 +161,8 @@ class Chrome:
     def show_comparing(self, models: int) -> None:
         """Offer the other models while several are compared."""
         self._shown["@model_b"].setVisible(models > 1)
+        # A comparison and a live source exclude each other, and there is no room for both buttons.
+        self._shown["@live"].setVisible(models <= 1)
         # Short: with two models the toolbar just fits a window of 1280 pixels.
         self._picker.label.setText("A" if models > 1 else "Model")
         self._colour_letter()
@@ -197,6 +200,8 @@ class Chrome:
                 menu.addAction(self._actions[spec.key])
                 if spec.key == "open_folder":
                     menu.addMenu(self.recent)
+                if spec.key == "open_live":
+                    menu.addMenu(self.cameras)
                 if spec.key.startswith("theme_"):
                     self._actions[spec.key].setCheckable(True)
                     themes.addAction(self._actions[spec.key])
@@ -210,7 +215,10 @@ class Chrome:
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        live = QToolButton(toolButtonStyle=Qt.ToolButtonStyle.ToolButtonIconOnly)
+        live.setDefaultAction(self._actions["open_live"])
         own = {
+            "@live": live,
             "@samples": self.samples, "@model": self._picker, "@model_b": self._others, "@export": self.export,
             "@space": space,
         }  # fmt: skip

@@ -17,6 +17,7 @@ from app.colours import ColourMode
 from app.commands import Commands
 from app.comparing import Comparing
 from app.exports import OF_A_POSE, Exports
+from app.live.mode import LiveMode
 from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
 from app.room import TimelineRoom
@@ -78,7 +79,7 @@ class MainWindow(QMainWindow):
     def open_text(self, source: str) -> None:
         """Open what the command line named."""
         if source.startswith("camera:") or "://" in source:
-            self.notifier.warn(f"{source} cannot be opened yet", "this version opens pictures, videos and folders")
+            self.live_mode.open(source)
         else:
             self.session.open([Path(source).expanduser()])
 
@@ -158,7 +159,8 @@ class MainWindow(QMainWindow):
             self, self.state, self.settings, self.notifier, *views, self.session.playback, self.comparing
         )
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier, compare=self.comparing.add)
-        parts = (commands, self.exports, self.tools, self.comparing)
+        self.live_mode = LiveMode(self, self.session, self.themes, self.settings, self.comparing, commands.let_go)
+        parts = (commands, self.exports, self.tools, self.comparing, self.live_mode)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         handlers["compare_add"] = lambda _: self.compared.show_menu()
         self.actions_by_key = make_actions(self, handlers)
@@ -172,12 +174,15 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.compare_views = CompareViews(self, self._panels, self._context, self.actions_by_key)
         self.chrome.show_recent(self.settings.recent())
+        self.live_mode.build(
+            self.actions_by_key, self.picture, self.space, self.centralWidget().layout(), self.chrome.cameras
+        )
 
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
         for signal in (
             state.display_changed, state.mirror_changed, state.refine_changed, state.picture_changed,
-            state.trail_changed,
+            state.trail_changed, state.live_changed,
         ):  # fmt: skip
             signal.connect(self._sync_actions)
         self.comparing.compared.connect(self._sync_actions)
@@ -304,7 +309,7 @@ class MainWindow(QMainWindow):
         """Remember, stop the threads, go."""
         self._save_options()
         self.hide()
-        parts = (self.exports, self.tools, self.comparing)
+        parts = (self.exports, self.tools, self.comparing, self.live_mode)
         for part in parts:
             part.ask_to_stop()
         ended = [self.session.stop(), *(part.stop() for part in parts)]

@@ -42,6 +42,7 @@ class FakeModel:
 
     def __init__(self, source: str, backend: FakeBackend) -> None:
         self.entry = ModelEntry(Path(source).stem, source, "made by a test")
+        self.parts: dict[str, float] = {}
         self._backend = backend
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:

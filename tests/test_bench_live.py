@@ -1,4 +1,4 @@
-"""``bench --live``: parts that add up to the whole."""
+"""``bench --live``: parts that add up to the whole, and a stream that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import main
-from core.commands import bench_live
+from core.commands import bench_live, soak
 
 
 def test_the_live_bench_measures_parts_that_add_up(
@@ -27,3 +27,25 @@ def test_the_live_bench_measures_parts_that_add_up(
     assert latency["whole"]["median"] > latency["infer"]["median"]
     assert figures["poses_per_s"] > 0
     assert "poses a second" in capsys.readouterr().out
+
+
+def test_a_long_stream_with_broken_connections_leaves_no_memory_threads_or_handles(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(soak, "BREAK_EVERY_S", 4.0)
+    out = tmp_path / "soak.json"
+    assert main.main(["bench", "--live", "--soak", "0.33", "--device", "cpu", "--json", str(out)]) == 0
+    figures = json.loads(out.read_text())["soak"]
+    held = figures["held"]
+    assert figures["poses"] >= 10 and figures["reconnections"] >= 2
+    assert held["end"]["memory_mb"] - held["early"]["memory_mb"] < 20
+    assert held["end"]["threads"] <= held["early"]["threads"] + 2
+    assert held["end"]["handles"] <= held["early"]["handles"] + 3
+    assert held["after"]["threads"] <= held["before"]["threads"]
+    assert held["after"]["handles"] <= held["before"]["handles"]
+    assert "new connections" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("--soak", "1"), ("--live", "--soak", "0"), ("--live", "--soak", "nan")])
+def test_a_soak_without_a_stream_or_a_time_is_refused(words: tuple[str, ...]) -> None:
+    assert main.main(["bench", *words]) == 2

@@ -11,7 +11,9 @@ from loopback import Person
 
 from core import checkpoint, geometry, locate, skeleton
 from core.crop import Box, box_around
-from core.follow import HOLD_S, SEARCH_EVERY_S, BoneMemory, Follower, PoseSmoother, Seen, Sight
+from core.crowd import HOLD_S, SEARCH_EVERY_S
+from core.follow import Follower
+from core.person import BoneMemory, PoseSmoother, Seen, Sight
 from core.pose import Pose
 from core.predictor import Predictor
 from core.track import LOST_CONFIDENCE

@@ -20,6 +20,8 @@ class Model(Protocol):
 
     entry: ModelEntry
     device: str
+    parts: dict[str, float]
+    """Seconds spent in each part of looking (``core.timed``) since it was cleared."""
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
@@ -82,11 +84,16 @@ class TorchModel:
 
     def __init__(self, source: str) -> None:
         from core import checkpoint
-        from core.predictor import Predictor
 
         self._loaded = checkpoint.load(source)
         self.entry = _entry(self._loaded.info, source)
-        self._predictor = Predictor(self._loaded, device="auto", flip=True)
+        self._take("auto")
+
+    def _take(self, device: str) -> None:
+        from core.timed import TimedPredictor
+
+        self._predictor = TimedPredictor(self._loaded, device)
+        self.parts = self._predictor.parts
 
     @property
     def device(self) -> str:
@@ -104,7 +111,5 @@ class TorchModel:
         except RuntimeError:  # also what torch raises for memory that a card does not have
             if self.device == "cpu":
                 raise
-            from core.predictor import Predictor
-
-            self._predictor = Predictor(self._loaded, device="cpu", flip=mirror, refine=refine)
-            return self._predictor.predict(rgb, box=box)
+            self._take("cpu")
+            return self.predict(rgb, box, mirror, refine)

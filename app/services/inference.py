@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from app.services.worker import Worker
 from app.sources import Box
 from core.errors import UserError
 from core.pose import Pose
+
+if TYPE_CHECKING:
+    from app.services.live import Look
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,10 @@ class InferenceService(Worker):
         """Ask for a pose; a request that still waits is dropped."""
         self.post("infer", request)
 
+    def look(self, look: Look) -> None:
+        """Let a live source's frame be looked at; one that still waits is dropped."""
+        self.post("live", look)
+
     def run_ahead(self, request: RunRequest) -> None:
         """Look at the frames of a clip one after the other, between other requests; ends the run before."""
         self._run_token = request.token
@@ -104,6 +111,8 @@ class InferenceService(Worker):
             self._load(request)
         elif topic == "run":
             self._step(request)
+        elif topic == "live":
+            request.run(self._model)
         else:
             self._infer(request)
 
@@ -129,7 +138,7 @@ class InferenceService(Worker):
                 self._run = Run(request, self._model)
             found = self._run.step()
             self._tell_device(self._model)
-            if found is not None and not _is_finite(found[1]):
+            if found is not None and not is_finite(found[1]):
                 raise UserError("the network answered with numbers that are not finite", "choose another model")
         except UserError as error:
             self._end_run(request, error)
@@ -169,14 +178,15 @@ class InferenceService(Worker):
             self.failed.emit(request.token, wrong)
             return
         self._tell_device(self._model)
-        if not _is_finite(pose):
+        if not is_finite(pose):
             wrong = UserError("the network answered with numbers that are not finite", "choose another model")
             self.failed.emit(request.token, wrong)
             return
         self.result.emit(InferenceResult(request.token, pose, (time.perf_counter() - started) * 1000.0))
 
 
-def _is_finite(pose: Pose) -> bool:
+def is_finite(pose: Pose) -> bool:
+    """Tell whether a pose can be drawn."""
     return all(bool(np.isfinite(values).all()) for values in (pose.joints_px, pose.joints_mm, pose.confidence))
 
 

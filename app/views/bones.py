@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, QSortFilterProxyModel, Qt
@@ -27,12 +28,18 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = (
     ("Deviation, %", "How far the ratio is from the mean ratio of the bone's group (legs, arms, hips, shoulders)"),
     ("R − L, %", "Right minus left over their mean. Real arms and legs differ by a few percent."),
     ("Verdict", "Plausible, doubtful or implausible, by the larger of deviation and left-right difference"),
+    ("Own, mm", "Live: this person's own bone, the median of the last frames in which both its ends were sure"),
+    ("Departs, %", "Live: how much longer the bone is in this frame than the person's own.\n"
+                   "Real bones keep their length: what departs is the network's error."),
 )  # fmt: skip
 _VERDICT: Final = 5
 _NARROWEST: Final = 480
 _ROOM_FOR_TITLES: Final = 540
 _AROUND_TITLES: Final = 14
 """Pixels of the table: its width at least, the width from which on its titles fit in one line, what is around them."""
+_NARROWEST_LIVE: Final = 740
+"""The same with the columns of a live source."""
+LIVE_COLUMNS: Final = (6, 7)
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -48,9 +55,11 @@ class BoneModel(QAbstractTableModel):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self._bones: tuple[Bone, ...] = ()
+        self._live = False
         self._icons: dict[str, QIcon] = {}
         self._state = state
         state.pose_changed.connect(self._refresh)
+        state.live_changed.connect(lambda: self._reset(self._bones))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
         """Return the number of bones."""
@@ -58,7 +67,9 @@ class BoneModel(QAbstractTableModel):
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+        if parent.isValid():
+            return 0
+        return len(COLUMNS) - (0 if self._live else len(LIVE_COLUMNS))
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
         """Return a column's title and its explanation."""
@@ -76,19 +87,32 @@ class BoneModel(QAbstractTableModel):
     def data(self, index: _Index, role: int = 0) -> Any:
         """Return what a cell shows."""
         bone, column = self._bones[index.row()], index.column()
+        if column in LIVE_COLUMNS and role in (Qt.ItemDataRole.DisplayRole, SORT_ROLE):
+            return self._own(index.row(), column, role)
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(bone, column)
         if role == SORT_ROLE:
             return self._sort_value(bone, column, index.row())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self._alignment(column)
-        if role == Qt.ItemDataRole.DecorationRole and column == 5:
+        if role == Qt.ItemDataRole.DecorationRole and column == _VERDICT:
             return self._dot(bone.verdict)
         return None
 
+    def _own(self, row: int, column: int, role: int) -> Any:
+        """Return what a live source knows of the person's own bone."""
+        live = self._state.live
+        values = None if live is None else (live.median_mm, live.departure_percent)[column - LIVE_COLUMNS[0]]
+        value = float("nan") if values is None else float(values[row])
+        if role == SORT_ROLE:
+            return value if math.isfinite(value) else 0.0
+        if not math.isfinite(value):
+            return "–"
+        return f"{value:.0f}" if column == LIVE_COLUMNS[0] else _signed(value)
+
     @staticmethod
     def _alignment(column: int) -> Qt.AlignmentFlag:
-        side = Qt.AlignmentFlag.AlignLeft if column in (0, 5) else Qt.AlignmentFlag.AlignRight
+        side = Qt.AlignmentFlag.AlignLeft if column in (0, _VERDICT) else Qt.AlignmentFlag.AlignRight
         return side | Qt.AlignmentFlag.AlignVCenter
 
     @staticmethod
@@ -136,10 +160,13 @@ class BoneModel(QAbstractTableModel):
         if len(bones) == len(self._bones) and bones:
             # Same rows: keeps selection and scroll position while pictures change.
             self._bones = bones
-            self.dataChanged.emit(self.index(0, 0), self.index(len(bones) - 1, len(COLUMNS) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(bones) - 1, self.columnCount() - 1))
             return
+        self._reset(bones)
+
+    def _reset(self, bones: tuple[Bone, ...]) -> None:
         self.beginResetModel()
-        self._bones = bones
+        self._bones, self._live = bones, self._state.live is not None
         self.endResetModel()
 
 
@@ -167,7 +194,11 @@ class BonesPanel(Panel):
         splitter.setSizes([560, 640])
         self.add_content(splitter, 1)
         state.pose_changed.connect(self._refresh)
+        state.live_changed.connect(self._give_room)
         self._refresh()
+
+    def _give_room(self) -> None:
+        self.table.setMinimumWidth(_NARROWEST if self._state.live is None else _NARROWEST_LIVE)
 
     def _make_table(self) -> QTableView:
         table = QTableView()
@@ -212,7 +243,8 @@ class BonesPanel(Panel):
     def _refresh(self) -> None:
         pose = self._state.pose
         if pose is None:
-            self._state.set_display(bone=None)
+            if self._state.live is None:
+                self._state.set_display(bone=None)
             text = (
                 "bone lengths appear here with the first pose"
                 if self._state.picture is None

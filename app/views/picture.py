@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QSlider, QStackedWidget, QToolTip
 
@@ -45,6 +45,9 @@ class BoxListener(Protocol):
 class PicturePanel(Panel):
     """Shows where the network sees each joint."""
 
+    clicked = Signal(object)
+    """A click beside the joints: QPointF in the picture."""
+
     def __init__(self, state: AppState, themes: ThemeWatcher, listener: BoxListener) -> None:
         super().__init__("Picture")
         self._state = state
@@ -67,6 +70,8 @@ class PicturePanel(Panel):
         """The pose that is drawn: a comparison puts another one in its place for a moment."""
         self.prefix = ""
         """What stands before the title: which model a comparison shows here."""
+        self.note_instead: Callable[[], str] = lambda: ""
+        """What a live source has to say in place of the usual words."""
         self.truth = SkeletonItem(thin=True)
         self.box = BoxItem()
         for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
@@ -123,6 +128,7 @@ class PicturePanel(Panel):
         state.picture_changed.connect(self._show_picture)
         state.frame_changed.connect(self._show_pixels)
         state.pose_changed.connect(self._show_pose)
+        state.moved.connect(self._show_moved)
         state.display_changed.connect(self._show_display)
         state.box_changed.connect(self._show_box)
         state.activity_changed.connect(self._show_note)
@@ -195,6 +201,10 @@ class PicturePanel(Panel):
         self._show_layers()
         self._show_note()
 
+    def _show_moved(self) -> None:
+        self._show_box()
+        self._show_layers()
+
     def _show_display(self) -> None:
         display = self._state.display
         wanted = {HeatmapMode.OFF: None, HeatmapMode.ALL: -1}.get(display.heatmap, display.joint)
@@ -232,8 +242,9 @@ class PicturePanel(Panel):
     def _show_note(self) -> None:
         picture, pose = self._state.picture, self.shown_pose()
         self.title.setText(self.prefix + ("Picture" if picture is None else picture.title))
-        if picture is None:
-            self.note.setText("")
+        instead = self.note_instead()
+        if picture is None or instead:
+            self.note.setText(instead)
         elif pose is None:
             idle = "no pose yet" if self._state.model is not None else "choose a model to see a pose"
             self.note.setText(self._state.activity or idle)
@@ -261,6 +272,8 @@ class PicturePanel(Panel):
         joint = self.skeleton.joint_near(self.box_view.mapSceneToView(event.scenePos()))  # type: ignore[attr-defined]
         if joint is not None:
             self._state.choose_joint(joint)
+        else:
+            self.clicked.emit(self.box_view.mapSceneToView(event.scenePos()))  # type: ignore[attr-defined]
 
     def take_focus(self) -> None:
         """Take the keyboard, so that the shortcuts work from the start."""

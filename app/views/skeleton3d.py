@@ -103,6 +103,7 @@ class Skeleton3DPanel(Panel):
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
         state.pose_changed.connect(self.refresh)
+        state.moved.connect(self.refresh)
         state.display_changed.connect(self.refresh)
         self._retheme()
         self._fitted = False

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--live", action="store_true", help="only how old live poses are, and how many a second")
     parser.add_argument("--window", action="store_true", help="only the window: its start, stepping, stalls, memory")
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="with --live: what a stream of this length leaves in memory"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
@@ -44,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
+    if args.soak is not None and not args.live:
+        raise UserError("--soak goes with --live", "write bench --live --soak MINUTES")
     if args.rounds < 1:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
     if args.window and not has_display():
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     figures: dict[str, Any] = {"schema": SCHEMA, "machine": machine(args.device)}
     print("  ".join(f"{key} {value}" for key, value in figures["machine"].items()))
     if args.live:
-        figures["live"] = _live(args.device)
+        figures |= _live(args)
     elif args.window:
         figures["window"] = args.bench_window(args.quick)
     elif args.train:
@@ -73,12 +78,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _live(device: str) -> dict[str, Any]:
-    from core.commands import bench_live
+def _live(args: argparse.Namespace) -> dict[str, Any]:
+    from core.commands import bench_live, soak
 
-    figures = bench_live.run(device, DEFAULT_CHECKPOINT)
+    if args.soak is not None:
+        lasting = soak.run(args.device, DEFAULT_CHECKPOINT, args.soak)
+        soak.report(lasting)
+        return {"soak": lasting}
+    figures = bench_live.run(args.device, DEFAULT_CHECKPOINT)
     bench_live.report(figures)
-    return figures
+    return {"live": figures}
 
 
 def machine(device: str) -> dict[str, Any]:

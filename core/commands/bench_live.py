@@ -13,14 +13,9 @@ import tempfile
 import time
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 SECONDS = 10.0
@@ -46,8 +41,10 @@ def run(device: str, checkpoint_name: str) -> dict[str, Any]:
     from core.capture import sources
     from core.capture.live import Capture
     from core.follow import Follower
+    from core.timed import PARTS as TIMED
+    from core.timed import TimedPredictor
 
-    predictor = _timed(checkpoint.load(checkpoint_name), device)
+    predictor = TimedPredictor(checkpoint.load(checkpoint_name), device, flip=False)
     follower = Follower(predictor.predict)
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +56,7 @@ def run(device: str, checkpoint_name: str) -> dict[str, Any]:
                 follower.step(frame.image, frame.time_s)
                 done_s = time.monotonic()
                 if frame.time_s >= WARM_UP_S:
-                    parts = {name: predictor.parts.get(name, 0.0) for name in ("crop", "infer", "decode")}
+                    parts = {name: predictor.parts.get(name, 0.0) for name in TIMED}
                     locate = done_s - taken_s - sum(parts.values())
                     rows.append({"grab": taken_s - frame.captured_s, **parts, "locate": locate, "done": done_s})
             arrived, dropped = capture.arrived, capture.dropped
@@ -93,37 +90,8 @@ def _spread(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def _timed(loaded: Any, device: str) -> Any:
-    """Return a predictor that adds up, in ``parts``, the seconds before, in and after the network."""
-    from core import predictor
-
-    class Timed(predictor.Predictor):
-        def __init__(self) -> None:
-            super().__init__(loaded, device, flip=False)
-            self.parts: dict[str, float] = {}
-
-        def raw(self, crops: NDArray[np.uint8], flip: bool | None = None) -> tuple[Tensor, Tensor]:
-            started = time.monotonic()
-            self._add("crop", started - self._entered)
-            maps = super().raw(crops, flip)
-            self._left = time.monotonic()
-            self._add("infer", self._left - started)
-            return maps
-
-        def _poses(self, *args: Any, **kwargs: Any) -> list[Any]:
-            self._entered = time.monotonic()
-            poses = super()._poses(*args, **kwargs)
-            self._add("decode", time.monotonic() - self._left)
-            return poses
-
-        def _add(self, part: str, seconds: float) -> None:
-            self.parts[part] = self.parts.get(part, 0.0) + seconds
-
-    return Timed()
-
-
-def write_walk(path: Path) -> Path:
-    """Write the film: the first bundled sample seen by a camera that swings to and fro."""
+def write_walk(path: Path, seconds: float | None = None) -> Path:
+    """Write the film: the first bundled sample seen by a camera that swings to and fro, ``SECONDS`` if not told."""
     import cv2
 
     from core import media
@@ -139,7 +107,7 @@ def write_walk(path: Path) -> Path:
         matrix = np.array([[scale, 0.0, aside], [0.0, scale, (HEIGHT - scale * picture.shape[0]) / 2]])
         views.append(cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE, (WIDTH, HEIGHT))
-    for number in range(round(SECONDS * RATE)):
+    for number in range(round((SECONDS if seconds is None else seconds) * RATE)):
         writer.write(views[number % swing])
     writer.release()
     return path

@@ -22,7 +22,7 @@ from core.errors import RunError
 
 if TYPE_CHECKING:
     from core.capture.state import LiveFrame
-    from core.follow import Sight
+    from core.person import Sight
 
 SCHEMA: Final = "bonesight.pose-lines/1"
 

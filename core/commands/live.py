@@ -179,7 +179,7 @@ class Looking:
         """Look at one frame; write and print what it shows."""
         from core import export, media
         from core.commands import tables
-        from core.follow import Seen
+        from core.person import Seen
 
         job, given = self.job, self.source.given
         sight = self.follower.step(frame.image, frame.time_s)
