@@ -67,6 +67,5 @@ def test_a_stall_is_seen_with_its_place_and_painting_is_told_apart(qtbot: QtBot)
     heart.stop()
     assert heart.longest["working"].ms > 250 and heart.longest["working"].painting_ms == 0
     assert heart.longest["working"].cpu_ms < 150, "sleeping is no work"
-    assert heart.longest["painting"].painting_ms > 150
-    assert heart.longest["painting"].ms < heart.longest["working"].ms
+    assert heart.longest["painting"].ms < 100, "painting is no stall"
     assert heart.sorted()[0].phase == "working"

@@ -134,8 +134,7 @@ class Heartbeat(QObject):
         crowded_s = min(_queued_s() - self._queued_s, whole_s) * (1.0 - painting_s / whole_s)
         times = (whole_s - painting_s - crowded_s, painting_s, crowded_s, cpu_s - self._cpu_s)
         block = Block(phase, *(round(1000 * value, 1) for value in times), str(where))
-        if block.ms > self.longest[phase].ms:
-            self.longest[phase] = block
+        self.longest[phase] = max(self.longest[phase], block, key=lambda one: (one.ms, one.painting_ms))
 
     def _look(self) -> None:
         while not self._ended.wait(SAMPLE_S):
