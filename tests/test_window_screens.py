@@ -101,7 +101,7 @@ def test_the_window_looks_as_it_did(
     assert not any(faults), "\n".join(filter(None, faults))
 
 
-@pytest.mark.parametrize("page", ["training", "batch", "shortcuts"])
+@pytest.mark.parametrize("page", ["training", "batch"])
 def test_a_window_beside_the_main_one_looks_as_it_did(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, page: str
 ) -> None:
