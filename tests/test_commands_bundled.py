@@ -55,7 +55,7 @@ def test_checkpoints_lists_the_pair_with_its_headline_figures(capsys: pytest.Cap
         pck = info.metadata["figures"]["lsp"]["pck_0.2_torso"]["limb_joints_mean"]
         assert len(measured) == 5 and f"{pck:.1f} %" in measured[0]
         assert info.sha256[:12] in block and info.sha256 not in block
-        assert str(info.path.with_suffix(".md")) in block and "research use" in block
+        assert str(info.path.with_suffix(".md")) in block and info.metadata["terms"]["lspet"] in block
         assert f"{info.metadata['data']['rendered']['pictures']} pictures of rendered" in block
 
 
