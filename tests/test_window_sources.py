@@ -176,7 +176,7 @@ def test_a_picture_that_is_written_anew_is_shown_and_looked_at_anew(
 def test_a_half_written_picture_is_no_error_and_is_shown_once_it_is_whole(
     open_window: Opener, qtbot: QtBot, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app_fakes.read_fake", read_with_core)
+    open_window.reader = read_with_core
     window = open_window(album)
     first = album / "im1.png"
     before = window.state.picture
@@ -206,7 +206,7 @@ def test_a_picture_that_is_being_written_while_it_is_opened_is_waited_for(
         tried.append(path)
         return read_with_core(path)
 
-    monkeypatch.setattr("app_fakes.read_fake", read)
+    open_window.reader = read
     # However slow the machine is.
     monkeypatch.setattr("app.services.pictures._FRESH_S", 30.0)
     window = open_window()

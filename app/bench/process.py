@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QObject, QThread
 
@@ -22,8 +23,12 @@ def memory_mb() -> float | None:
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
+SYSTEM: Final = ("/usr/", "/etc/")
+"""Where fonts, icons and their caches lie, which the toolkit keeps open once it has looked into them."""
+
+
 def open_files() -> list[str] | None:
-    """Return what every open handle leads to, sorted."""
+    """Return what every open handle leads to but the system's own files, sorted."""
     names = []
     try:
         handles = os.listdir(_SELF / "fd")
@@ -34,7 +39,7 @@ def open_files() -> list[str] | None:
             names.append(os.readlink(_SELF / "fd" / handle))
         except OSError:
             continue  # the handle of the listing itself
-    return sorted(names)
+    return sorted(name for name in names if not name.startswith(SYSTEM))
 
 
 def children() -> list[int]:
