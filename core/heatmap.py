@@ -135,22 +135,23 @@ def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tenso
     The first is the one ``decode`` takes; the others follow by belief.
     """
     maps = belief_maps.double()
-    score = _peak_score(maps, kind)
     size = maps.shape[-1]
     radius = peak_radius(size)
-    is_peak = maps >= functional.max_pool2d(maps, 2 * radius + 1, stride=1, padding=radius)
-    rest = torch.where(is_peak & (maps > FAINTEST), maps, 0.0)
-    rows = torch.arange(size, device=maps.device)[:, None]
-    columns = torch.arange(size, device=maps.device)[None, :]
-    indices, found = [], []
-    for rank in range(count):
-        index, belief_there = _best(rest if rank else maps, score)
-        exists = rest.flatten(-2).amax(-1) > 0
-        indices.append(index)
-        found.append(torch.where(exists, belief_there, 0.0) if rank else belief_there)
-        # Cells of equal height side by side are one peak.
-        row, column = (index // size)[..., None, None], (index % size)[..., None, None]
-        rest = torch.where(((rows - row).abs() <= radius) & ((columns - column).abs() <= radius), 0.0, rest)
+    highest = functional.max_pool2d(belief_maps, 2 * radius + 1, stride=1, padding=radius)
+    rest = torch.where((belief_maps >= highest) & (belief_maps > FAINTEST), belief_maps, 0.0).flatten(-2)
+    first = maps.flatten(-2).argmax(-1, keepdim=True)
+    # Cells of equal height side by side are one peak, so more are looked at than are wanted.
+    heights, cells = rest.scatter(-1, first, torch.inf).topk(3 * count, dim=-1)
+    rows, columns, left = cells // size, cells % size, heights > 0
+    indices, exists = [], []
+    for _ in range(count):
+        best = left.int().argmax(-1, keepdim=True)
+        indices.append(cells.gather(-1, best).squeeze(-1))
+        exists.append(left.any(-1))
+        apart = (rows - rows.gather(-1, best)).abs() > radius
+        left = left & (apart | ((columns - columns.gather(-1, best)).abs() > radius))
+    score = _peak_score(maps, kind).flatten(-2)
+    found = [torch.where(there, _at(score, index), 0.0) for index, there in zip(indices, exists, strict=True)]
     places = torch.stack([_refine(maps, index, kind) for index in indices], dim=-2)
     belief = torch.stack(found, dim=-1)
     order = torch.cat([belief.new_full((*belief.shape[:-1], 1), torch.inf), belief[..., 1:]], dim=-1).argsort(-1, True)
@@ -219,7 +220,11 @@ def _peak_score(maps: Tensor, kind: MapKind) -> Tensor:
 
 def _best(maps: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
     index = maps.flatten(-2).argmax(-1)
-    return index, score.flatten(-2).gather(-1, index[..., None]).squeeze(-1)
+    return index, _at(score.flatten(-2), index)
+
+
+def _at(values: Tensor, index: Tensor) -> Tensor:
+    return values.gather(-1, index[..., None]).squeeze(-1)
 
 
 def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
