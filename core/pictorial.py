@@ -34,6 +34,9 @@ def _pair(name: str) -> tuple[int, int]:
 CHAIN: Final = tuple(_pair(name) for name in ("ankle", "knee", "hip", "shoulder", "elbow", "wrist"))
 """The mirror pairs (right, left) in the order in which each depends on the one before."""
 
+_RIGHT: Final = [right for right, _ in CHAIN]
+_LEFT: Final = [left for _, left in CHAIN]
+
 KNOTS: Final = 14
 TWINS_REACH_NORM: Final = 1.0
 LENGTH_REACH_NORM: Final = 1.2
@@ -122,33 +125,38 @@ def log_weights(structure: Structure, places_norm: Tensor, belief: Tensor) -> tu
     Returns:
         Six (N, K * K) of the pairs of ``CHAIN``, a state being right * K + left; five (N, K * K, K * K) of the bones.
     """
-    pairs = [_of_pair(structure, pair, places_norm, belief).flatten(1) for pair in range(len(CHAIN))]
-    bones = [_of_bone(structure, bone, places_norm).flatten(3).flatten(1, 2) for bone in range(len(CHAIN) - 1)]
-    return pairs, bones
+    right, left = places_norm[:, _RIGHT], places_norm[:, _LEFT]
+    apart = torch.cdist(right, left)
+    pairs = _sure(structure, belief[:, _RIGHT])[..., :, None] + _sure(structure, belief[:, _LEFT])[..., None, :]
+    pairs = pairs + _read(structure.twins, apart, TWINS_REACH_NORM)
+    rights = torch.cdist(right[:, :-1], right[:, 1:])
+    lefts = torch.cdist(left[:, :-1], left[:, 1:])
+    # Right and left of a pair by right and left of the next.
+    bones = _by_right(_read(structure.length, rights, LENGTH_REACH_NORM))
+    bones = bones + _by_left(_read(structure.length, lefts, LENGTH_REACH_NORM))
+    uneven = (_by_right(rights) - _by_left(lefts)).abs()
+    bones = bones + _read(structure.difference, uneven, DIFFERENCE_REACH_NORM)
+    return list(pairs.flatten(2).unbind(1)), list(bones.flatten(4).flatten(2, 3).unbind(1))
 
 
-def _of_pair(structure: Structure, pair: int, places_norm: Tensor, belief: Tensor) -> Tensor:
-    """Return (N, K, K): right by left."""
-    sure = structure.belief[pair] * torch.log(belief + structure.floor[pair])
-    sure = torch.where(belief > 0, sure, NEVER)
-    right, left = CHAIN[pair]
-    apart = torch.cdist(places_norm[:, right], places_norm[:, left])
-    return sure[:, right, :, None] + sure[:, left, None, :] + _read(structure.twins[pair], apart, TWINS_REACH_NORM)
+def _sure(structure: Structure, belief: Tensor) -> Tensor:
+    """Return what the belief in each candidate of one side weighs: (N, 6, K)."""
+    weighed = structure.belief[:, None] * torch.log(belief + structure.floor[:, None])
+    return torch.where(belief > 0, weighed, NEVER)
 
 
-def _of_bone(structure: Structure, bone: int, places_norm: Tensor) -> Tensor:
-    """Return (N, K, K, K, K): right and left of a pair by right and left of the next."""
-    (right, left), (next_right, next_left) = CHAIN[bone], CHAIN[bone + 1]
-    rights = torch.cdist(places_norm[:, right], places_norm[:, next_right])[:, :, None, :, None]
-    lefts = torch.cdist(places_norm[:, left], places_norm[:, next_left])[:, None, :, None, :]
-    length = structure.length[bone]
-    likely = _read(length, rights, LENGTH_REACH_NORM) + _read(length, lefts, LENGTH_REACH_NORM)
-    return likely + _read(structure.difference[bone], (rights - lefts).abs(), DIFFERENCE_REACH_NORM)
+def _by_right(values: Tensor) -> Tensor:
+    return values[:, :, :, None, :, None]
 
 
-def _read(table: Tensor, value: Tensor, reach: float) -> Tensor:
-    """Interpolate a table linearly between its knots."""
+def _by_left(values: Tensor) -> Tensor:
+    return values[:, :, None, :, None, :]
+
+
+def _read(tables: Tensor, value: Tensor, reach: float) -> Tensor:
+    """Interpolate each row's table linearly between its knots: (R, KNOTS) at (N, R, ...)."""
     place = (value * ((KNOTS - 1) / reach)).clamp(0.0, KNOTS - 1.0)
     low = place.floor().clamp(max=KNOTS - 2).long()
     share = place - low
-    return table[low] * (1.0 - share) + table[low + 1] * share
+    row = torch.arange(len(tables)).view(1, -1, *[1] * (value.ndim - 2))
+    return tables[row, low] * (1.0 - share) + tables[row, low + 1] * share
