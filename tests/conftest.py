@@ -90,3 +90,8 @@ def run_main() -> RunMain:
         )  # fmt: skip
 
     return run  # type: ignore[return-value]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Open windows first: once the renderer has made its EGL context in this process, GLX gives windows none."""
+    items.sort(key=lambda item: not item.path.name.startswith(("test_app", "test_stories", "test_why", "test_window")))

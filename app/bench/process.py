@@ -55,7 +55,9 @@ def running_threads(owner: QObject) -> list[str]:
     """Return the names of Qt's threads under an object that still run, and of Python's besides the main one."""
     of_qt = [thread.objectName() for thread in owner.findChildren(QThread) if thread.isRunning()]
     main = threading.main_thread()
-    return of_qt + [thread.name for thread in threading.enumerate() if thread is not main and not _is_qt(thread)]
+    own = [thread for thread in threading.enumerate() if thread is not main and not _is_qt(thread)]
+    # The watcher of the progress bars sleeps until the process ends.
+    return of_qt + [thread.name for thread in own if thread.name != "tqdm_monitor"]
 
 
 def _is_qt(thread: threading.Thread) -> bool:
