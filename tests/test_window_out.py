@@ -308,5 +308,5 @@ def test_bundled_models_show_their_written_cards(open_window: Opener, qtbot: QtB
     window.actions_by_key["models"].trigger()
     models = window.tools.models
     qtbot.waitUntil(lambda: "Data and terms" in models.card.toPlainText(), timeout=20_000)
-    assert "MB" in models.list.item(0).text() and "research use" in models.card.toPlainText()
+    assert "MB" in models.list.item(0).text() and "for research" in models.card.toPlainText()
     assert not models.forget_button.isEnabled()
