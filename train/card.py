@@ -17,6 +17,7 @@ from typing import Any
 from core import checkpoint, skeleton
 from core.errors import UserError
 from core.export import write_atomically
+from train import tool
 from train.evaluation.printing import with_interval
 from train.evaluation.protocols.human36m import RELEASE_SCALE
 
@@ -213,12 +214,7 @@ def main() -> int:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("figures", type=Path, nargs="*", help="files written by evaluate --json")
     args = parser.parse_args()
-    try:
-        print(write(args.checkpoint, args.figures))
-    except UserError as error:
-        print(f"bonesight: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return tool.finished(lambda: print(write(args.checkpoint, args.figures)))
 
 
 if __name__ == "__main__":

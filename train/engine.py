@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from train.batches import Batch, Maker, prefetched
 from train.compiling import compiled
 from train.config import Config, Stage
 from train.distributed import Group
+from train.interrupting import interruptible
 from train.log import Log, Meter
 from train.losses import total_loss
 from train.muon import Muon
@@ -105,7 +104,6 @@ class Trainer:
         self._best_pck = -math.inf
         self._begun_from: dict[str, Any] | None = None
         self._minutes = 0.0
-        self._interrupted = False
 
     @property
     def last(self) -> Path:
@@ -225,7 +223,7 @@ class Trainer:
         total, name = self.config.iterations, self.config.run.name
         bar = tqdm(total=total, initial=self.step, unit="step", desc=name, disable=not self.group.leads)
         meter = Meter()
-        with self._interruptible(), bar, Log(self.out, self.step) if self.group.leads else nullcontext() as log:
+        with interruptible() as stop, bar, Log(self.out, self.step) if self.group.leads else nullcontext() as log:
             for batch in prefetched(self._batches, self.step, total):
                 _, stage, within = self.config.stage_at(self.step)
                 meter.add(self._timed_step(batch, stage, within), batch.count)
@@ -234,16 +232,16 @@ class Trainer:
                 if log is not None:
                     self._tell(log, bar, meter, stage, within)
                 late = time.monotonic() - began > 60 * stop_after_minutes
-                self._interrupted = self.group.any(self._interrupted or late, self.device)
+                stop.asked = self.group.any(stop.asked or late, self.device)
                 if ends_stage:
                     self.save_state(self.out / f"stage-{stage.name}.pt")
                 if self._is_due(self.config.run.keep_every):
                     self.save_checkpoint(f"-step-{self.step}")
-                if ends_stage or self._interrupted or time.monotonic() - saved > 60 * self.config.run.save_minutes:
+                if ends_stage or stop.asked or time.monotonic() - saved > 60 * self.config.run.save_minutes:
                     self.save_state(self.last)
                     self.save_checkpoint()
                     saved = time.monotonic()
-                if self._interrupted:
+                if stop.asked:
                     break
         return self.step >= total
 
@@ -309,19 +307,3 @@ class Trainer:
             f"the {what} became {value} at step {self.step}",
             "lower the rate and go on with --resume from the last saved state; the batch lies beside it",
         )
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl+C or a polite kill end after the current step; a second one ends at once."""
-
-        def interrupt(number: int, _frame: Any) -> None:
-            if self._interrupted:
-                raise KeyboardInterrupt
-            self._interrupted = True
-
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -26,7 +26,7 @@ from core.errors import UserError
 from core.pictorial import CHAIN, KNOTS, Structure
 from core.predictor import BATCH, Predictor
 from train import config as configuration
-from train import metrics, sources
+from train import metrics, sources, tool
 from train.batches import stored_view
 from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 from train.sources import Sources
@@ -169,13 +169,12 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
-    try:
+
+    def fit_one() -> None:
         config = configuration.load(args.config, args.set)
         fit_file(args.checkpoint, sources.open_sets(config, args.data, args.data / "cache"))
-    except UserError as error:
-        print(f"bonesight: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return tool.finished(fit_one)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RunError, UserError
+from train import tool
 from train.datasets.crops import CROP_BYTES, LABELS, CropSet, write_header
 
 QUALITY = 92
@@ -194,22 +195,21 @@ def main(words: list[str] | None = None) -> int:
     joining.add_argument("first", type=Path, help="the part that ends in .000")
     joining.add_argument("--to", type=Path, required=True)
     args = parser.parse_args(words)
-    try:
-        if args.step == "pack":
-            for part in pack(CropSet.open(args.source), args.name, args.out, args.part_mb):
-                print(part)
-        elif args.step == "unpack":
-            for name, (there, total) in unpack(args.parts, args.to).items():
-                print(f"{name}: {there} of {total} samples")
-        elif args.step == "split":
-            for part in split(args.file, args.out, args.part_mb):
-                print(part)
-        else:
-            print(join(args.first, args.to))
-    except UserError as error:
-        print(f"bonesight: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return tool.finished(lambda: _do(args))
+
+
+def _do(args: argparse.Namespace) -> None:
+    if args.step == "pack":
+        for part in pack(CropSet.open(args.source), args.name, args.out, args.part_mb):
+            print(part)
+    elif args.step == "unpack":
+        for name, (there, total) in unpack(args.parts, args.to).items():
+            print(f"{name}: {there} of {total} samples")
+    elif args.step == "split":
+        for part in split(args.file, args.out, args.part_mb):
+            print(part)
+    else:
+        print(join(args.first, args.to))
 
 
 if __name__ == "__main__":

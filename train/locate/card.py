@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.export import write_atomically
 from core.locate import network
 from core.network import count_parameters
+from train import tool
 from train.evaluation.printing import with_interval
 
 _COMMAND = (
@@ -143,12 +144,7 @@ def main() -> int:
     parser.add_argument("locator", type=Path)
     parser.add_argument("figures", type=Path, nargs="?", help="written by evaluate --dataset locate --json")
     args = parser.parse_args()
-    try:
-        print(write(args.locator, args.figures))
-    except UserError as error:
-        print(f"bonesight: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return tool.finished(lambda: print(write(args.locator, args.figures)))
 
 
 if __name__ == "__main__":

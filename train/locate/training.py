@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,11 +16,15 @@ from tqdm import tqdm
 
 from core import checkpoint
 from core.errors import RunError, UserError
+from core.export import write_atomically
 from core.locate import network
 from core.locate.network import LocateNetwork
 from core.network import place
 from train import states
 from train.batches import Maker, prefetched
+from train.config import Stage
+from train.engine import learning_rate
+from train.interrupting import interruptible
 from train.locate.batches import SceneBatch, SceneMaker
 from train.locate.config import LocateConfig
 from train.locate.targets import losses
@@ -56,7 +58,6 @@ class LocateTrainer:
         self._record = record
         self._device = device
         self._minutes = 0.0
-        self._stop = False
         torch.manual_seed(config.run.seed)
         self.model = LocateNetwork()
         if config.run.weights:
@@ -123,13 +124,13 @@ class LocateTrainer:
         """Train to the last step, or until interrupted or out of time; returns whether the last step was reached."""
         section = self.config.optimiser
         self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "config.json").write_text(json.dumps(asdict(self.config), indent=1), encoding="utf-8")
+        write_atomically(self.out / "config.json", json.dumps(asdict(self.config), indent=1).encode())
         began = saved = time.monotonic()
         self.model.train()
         meter = Meter()
         bar = tqdm(total=section.iterations, initial=self.step, unit="step", desc=self.config.run.name)
         batches = prefetched(cast(Maker, self._batches), self.step, section.iterations)
-        with self._interruptible(), bar, Log(self.out, self.step, FIELDS) as log:
+        with interruptible() as stop, bar, Log(self.out, self.step, FIELDS) as log:
             for batch in cast("Iterator[SceneBatch]", batches):
                 started = time.monotonic()
                 meter.add(self._one_step(batch), batch.count)
@@ -140,12 +141,12 @@ class LocateTrainer:
                     row = {"step": self.step, "rate": self._rate(), **meter.take(), "minutes": self._minutes}
                     log.write(row)
                     bar.set_postfix(loss=f"{row['loss']:.3g}", box=f"{row['box']:.3g}")
-                self._stop = self._stop or time.monotonic() - began > 60 * stop_after_minutes
-                if ended or self._stop or time.monotonic() - saved > 60 * self.config.run.save_minutes:
+                stop.asked = stop.asked or time.monotonic() - began > 60 * stop_after_minutes
+                if ended or stop.asked or time.monotonic() - saved > 60 * self.config.run.save_minutes:
                     self._save_state()
                     self.save()
                     saved = time.monotonic()
-                if self._stop:
+                if stop.asked:
                     break
         return self.step >= section.iterations
 
@@ -163,9 +164,8 @@ class LocateTrainer:
 
     def _rate(self) -> float:
         section = self.config.optimiser
-        fall = 0.5 * (1.0 + math.cos(math.pi * self.step / section.iterations))
-        rate = section.rate_end + (section.rate - section.rate_end) * fall
-        return rate * min(1.0, (self.step + 1) / max(section.warm_up, 1))
+        whole = Stage("whole", section.iterations, section.rate, section.rate_end, "cosine", warm_up=section.warm_up)
+        return learning_rate(whole, self.step)
 
     def _one_step(self, batch: SceneBatch) -> dict[str, float]:
         section = self.config.optimiser
@@ -188,19 +188,3 @@ class LocateTrainer:
         self.step += 1
         self.average.update(self.model, self.step)
         return {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl+C or a polite kill end after the current step; a second one ends at once."""
-
-        def interrupt(_number: int, _frame: Any) -> None:
-            if self._stop:
-                raise KeyboardInterrupt
-            self._stop = True
-
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
