@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,18 @@ class FakeBackend(Backend):
         self.answer: Callable[[str, tuple[int, int], Box | None], Pose] = lambda name, size, box: make_pose(
             size, box, name=name
         )
+
+    def hold(self) -> tuple[threading.Event, threading.Event]:
+        """Hold every answer back; returns the events of a first question having come and of answers being let go."""
+        entered, gate = threading.Event(), threading.Event()
+
+        def slow(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+            entered.set()
+            assert gate.wait(10)
+            return make_pose(size, box, name=name)
+
+        self.answer = slow
+        return entered, gate
 
     def prepare(self) -> None:
         """Do nothing."""

@@ -152,15 +152,8 @@ def test_an_answer_of_the_model_before_is_never_shown_as_the_new_ones(
     open_window: Opener, qtbot: QtBot, photo: Path
 ) -> None:
     backend = FakeBackend()
-    entered, gate = threading.Event(), threading.Event()
-
-    def slow(name: str, size: tuple[int, int], box: Box | None) -> Pose:
-        entered.set()
-        assert gate.wait(10)
-        return make_pose(size, box, name=name)
-
     window = open_window(photo, backend)
-    backend.answer = slow
+    entered, gate = backend.hold()
     window.session.ask_for_pose()
     qtbot.waitUntil(entered.is_set)
     window.session.choose_model("two")

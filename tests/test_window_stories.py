@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -156,15 +155,8 @@ def test_a_dropped_checkpoint_joins_the_list(open_window: Opener, qtbot: QtBot, 
 
 def test_late_results_are_dropped(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
     backend = FakeBackend()
-    entered, gate = threading.Event(), threading.Event()
-
-    def slow(name: str, size: tuple[int, int], box: Box | None) -> Pose:
-        entered.set()
-        assert gate.wait(10)
-        return make_pose(size, box, name=name)
-
     window = open_window(None, backend)
-    backend.answer = slow
+    entered, gate = backend.hold()
     window.session.open([photo])
     qtbot.waitUntil(entered.is_set)
     other = write_picture(photo.with_name("other.png"), 200, 100)
