@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,6 +29,8 @@ PUBLISHED_SUFFIX = ".pth"
 """Of the authors' published weights (``core.published``)."""
 STRUCTURE_KEY = "pictorial_structure"
 """Where the metadata holds what ``core.pictorial`` reads the limbs by."""
+Stored = Literal["float32", "float16", "int8"]
+_SCALE = ":scale"
 _USE_ANOTHER = "use a checkpoint written by `bonesight train` or a bundled one (`bonesight checkpoints` lists them)"
 
 
@@ -75,7 +77,7 @@ class Checkpoint:
 
 
 def save(
-    path: Path, model: network.PoseNetwork, *, geometry_loss: bool, record: dict[str, Any], half: bool = True
+    path: Path, model: network.PoseNetwork, *, geometry_loss: bool, record: dict[str, Any], stored: Stored = "float16"
 ) -> None:
     """Write a checkpoint atomically.
 
@@ -84,13 +86,17 @@ def save(
         model: its weights.
         geometry_loss: whether L_geo was used.
         record: JSON-ready ``training``, ``data``, ``terms``, ``figures``, ``bone_sum_mm``.
-        half: store convolution and linear weights as float16; norms keep float32, whose range their statistics need.
+        stored: how convolution and linear weights are written; ``int8`` has a float32 scale for each output channel.
+            Norms keep float32, whose range their statistics need.
     """
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         tensor = tensor.detach().cpu().contiguous()
-        if half and tensor.is_floating_point() and tensor.ndim >= 2:
-            tensor = tensor.half()
+        if tensor.is_floating_point() and tensor.ndim >= 2 and stored != "float32":
+            if stored == "int8":
+                tensor, tensors[name + _SCALE] = _quantised(tensor)
+            else:
+                tensor = tensor.half()
         tensors[name] = tensor
     metadata = {
         "schema": SCHEMA,
@@ -101,6 +107,21 @@ def save(
         **record,
     }
     write_file(path, tensors, metadata)
+
+
+def _quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a weight as int8 and the scale (out,) it is to be multiplied with."""
+    scale = weight.flatten(1).abs().amax(1).clamp_min(1e-12) / 127
+    return (weight / scale.view(-1, *[1] * (weight.ndim - 1))).round().to(torch.int8), scale
+
+
+def _unquantised(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a file, those in int8 multiplied with their scales."""
+    weights = {name: tensor for name, tensor in stored.items() if not name.endswith(_SCALE)}
+    for name, scale in ((name.removesuffix(_SCALE), scale) for name, scale in stored.items() if name.endswith(_SCALE)):
+        weight = weights[name]
+        weights[name] = weight.float() * scale.view(weight.shape[0], *[1] * (weight.ndim - 1))
+    return weights
 
 
 def write_file(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
@@ -226,13 +247,18 @@ def load(name_or_path: str | Path) -> Checkpoint:
             Structure.from_dict(structure)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{info.path.name} holds a damaged pictorial structure ({error})", _USE_ANOTHER) from error
-    model = network.build(info.preset, wanted.get("maps"))
-    if model.config.to_dict() != wanted:
+    try:
+        model = network.build(info.preset, wanted.get("maps"), wanted.get("further", ()))
+        same = model.config.to_dict() == wanted
+    except (ValueError, TypeError):
+        same = False
+    if not same:
         raise UserError(f"{info.path.name} has another network shape than preset {info.preset}", _USE_ANOTHER)
     try:
         with safe_open(info.path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
+            tensors = _unquantised({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, KeyError, RuntimeError, IndexError) as error:
+        # The last three: scales that do not belong to a weight.
         raise UserError(f"{info.path.name} is damaged", _USE_ANOTHER) from error
     expected = model.state_dict()
     if expected.keys() != tensors.keys() or any(tensors[name].shape != expected[name].shape for name in expected):

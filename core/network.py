@@ -6,9 +6,9 @@ same ``NetworkOutput``; which preset a checkpoint holds is written in its metada
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise, zip_longest
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
@@ -38,6 +38,8 @@ class NetworkConfig:
         mean: subtracted from the ordered channels, values in [0, 1].
         std: what the ordered channels are then divided by.
         depth_unit: one unit of the layer that tells depth, in half crop widths.
+        further: residual blocks more in every hourglass and in the depth module, for each of ``widths`` but the first;
+            none if empty. Only presets of several widths have them.
     """
 
     preset: str
@@ -50,6 +52,7 @@ class NetworkConfig:
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
     depth_unit: float = 1.0
+    further: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; a setting at its default is left out.
@@ -200,19 +203,33 @@ class BasicBlock(nn.Module):
         return functional.relu(self.body(features) + self.skip(features))
 
 
+def _further(channels: int, count: int) -> nn.Sequential:
+    """Return residual blocks that pass on what they are given until they are trained.
+
+    So a network can be grown from the weights of one without them: it begins as that network exactly.
+    """
+    blocks = nn.Sequential(*(BasicBlock(channels, channels) for _ in range(count)))
+    for name, weight in blocks.named_parameters():
+        if name.endswith("body.1.1.weight"):  # of each block's last norm
+            nn.init.zeros_(weight)
+    return blocks
+
+
 class GrowingHourglass(nn.Module):
     """Hourglass whose width grows towards low resolution, where a channel is cheap and sees the whole body."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, widths: tuple[int, ...], further: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.up = BasicBlock(widths[0], widths[0])
         self.down = BasicBlock(widths[0], widths[1], stride=2)
-        self.inner: nn.Module = GrowingHourglass(widths[1:]) if len(widths) > 2 else BasicBlock(widths[1], widths[1])
+        self.further = _further(widths[1], further[0] if further else 0)
+        last = len(widths) == 2
+        self.inner: nn.Module = BasicBlock(widths[1], widths[1]) if last else GrowingHourglass(widths[1:], further[1:])
         self.lateral = ConvNorm(widths[1], widths[0], 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, widths[0], h, w) -> the same shape."""
-        low = self.lateral(self.inner(self.down(features)))
+        low = self.lateral(self.inner(self.further(self.down(features))))
         up: Tensor = self.up(features)
         return up + functional.interpolate(low, scale_factor=2.0, mode="nearest")
 
@@ -226,7 +243,7 @@ class CompactNetwork(PoseNetwork):
         width = widths[0]
         self.stem = nn.Sequential(ConvNorm(3, 32, 3, 2), ConvNorm(32, width, 3, 2), BasicBlock(width, width))
         stacks = range(config.stacks)
-        self.hourglasses = nn.ModuleList(GrowingHourglass(widths) for _ in stacks)
+        self.hourglasses = nn.ModuleList(GrowingHourglass(widths, config.further) for _ in stacks)
         self.lin = nn.ModuleList(ConvNorm(width, width, 1) for _ in stacks)
         self.to_maps = nn.ModuleList(nn.Conv2d(width, JOINT_COUNT, 1) for _ in stacks)
         self.merge_features = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in stacks)
@@ -234,6 +251,7 @@ class CompactNetwork(PoseNetwork):
         self.depth_features = nn.Sequential(
             *(BasicBlock(before, after, stride=2) for before, after in zip(widths[:-1], widths[1:], strict=True))
         )
+        self.depth_further = nn.ModuleList(_further(*each) for each in zip(widths[1:], config.further, strict=False))
         self.bottom_places = (config.heatmap_px // 2 ** (len(widths) - 1)) ** 2
         self.depth_linear = nn.Linear(widths[-1] * self.bottom_places, JOINT_COUNT)
 
@@ -247,8 +265,10 @@ class CompactNetwork(PoseNetwork):
             maps.append(raw)
             inter = inter + self.merge_features[stack](features) + self.merge_maps[stack](_as_belief(raw, self.config))
         # A mean over the places, not a sum: Adam moves every weight alike, so a sum of thousands would jump.
-        depth_features = self.depth_features(inter).flatten(1) / self.bottom_places
-        return NetworkOutput(tuple(maps), self.depth_linear(depth_features))
+        depth = inter
+        for shrink, more in zip_longest(self.depth_features, self.depth_further):
+            depth = shrink(depth) if more is None else more(shrink(depth))
+        return NetworkOutput(tuple(maps), self.depth_linear(depth.flatten(1) / self.bottom_places))
 
 
 def _as_belief(raw: Tensor, config: NetworkConfig) -> Tensor:
@@ -279,16 +299,26 @@ PRESETS: dict[str, tuple[NetworkConfig, Callable[[NetworkConfig], PoseNetwork]]]
 }
 
 
-def build(preset: str, maps: MapKind | None = None) -> PoseNetwork:
-    """Build a preset with fresh weights; ``maps`` overrides what its maps mean.
+MOST_FURTHER = 8
+"""Blocks more that a network may have at one resolution; a file that asks for thousands is no checkpoint."""
+
+
+def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> PoseNetwork:
+    """Build a preset with fresh weights; ``maps`` overrides what its maps mean, ``further`` makes it deeper.
 
     Raises:
         KeyError: no such preset.
+        ValueError: ``further`` does not fit it.
     """
     config, make = PRESETS[preset]
-    if maps is not None:
-        config = NetworkConfig(**{**asdict(config), "maps": maps})
-    return make(config)
+    if further and not (
+        len(further) == len(config.widths) - 1
+        and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
+    ):
+        raise ValueError(
+            f"network.further needs {len(config.widths) - 1} numbers from 0 to {MOST_FURTHER} for {preset}"
+        )
+    return make(replace(config, maps=maps or config.maps, further=tuple(further)))
 
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -69,7 +69,7 @@ def converted(source: Path) -> Path:
             # A folder of its own: another process may be converting the same file.
             with TemporaryDirectory(prefix=".bonesight-", dir=target.parent, ignore_cleanup_errors=True) as folder:
                 fresh = Path(folder) / target.name
-                checkpoint.save(fresh, model, geometry_loss=geometry_loss, record=record, half=False)
+                checkpoint.save(fresh, model, geometry_loss=geometry_loss, record=record, stored="float32")
                 os.replace(fresh, target)
         except (OSError, SafetensorError) as error:
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]

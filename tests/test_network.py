@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from core import checkpoint, network, skeleton
@@ -96,6 +97,82 @@ def test_empty_truncated_text_and_foreign_files_are_refused(good: Path, tmp_path
     torch.save({"weight": torch.zeros(3)}, pickled)
     assert "not a safetensors file" in refused(pickled)
     assert "there is no checkpoint" in refused(tmp_path / "absent.safetensors")
+
+
+FURTHER = (0, 2, 3)
+
+
+def test_a_network_grown_from_another_begins_as_that_one() -> None:
+    torch.manual_seed(0)
+    small, grown = network.build("compact"), network.build("compact", further=FURTHER)
+    more = grown.load_state_dict(small.state_dict(), strict=False)
+    assert not more.unexpected_keys and all("further" in name for name in more.missing_keys)
+    assert network.count_parameters(grown) > 1.5 * network.count_parameters(small)
+    pictures = torch.rand(2, 3, 160, 160)
+    with torch.inference_mode():
+        before, after = small.eval()(pictures), grown.eval()(pictures)
+    assert torch.equal(before.maps[-1], after.maps[-1]) and torch.equal(before.depth, after.depth)
+
+
+@pytest.mark.parametrize("further", [(1, 2), (0, 9, 0), (0, -1, 0), (0, 0.5, 0)])
+def test_a_depth_that_fits_no_network_is_refused(good: Path, tmp_path: Path, further: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"network\.further needs 3 numbers from 0 to 8"):
+        network.build("compact", further=further)
+    loaded = checkpoint.load(good)
+    metadata = json.loads(json.dumps(loaded.info.metadata))
+    metadata["network"]["further"] = list(further)
+    path = tmp_path / "deep.safetensors"
+    save_file(loaded.network.state_dict(), path, metadata={"bonesight": json.dumps(metadata)})
+    assert "another network shape" in refused(path)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[network.PoseNetwork, Path]:
+    torch.manual_seed(0)
+    model = network.build("compact", further=FURTHER)
+    path = tmp_path_factory.mktemp("packed") / "packed.safetensors"
+    checkpoint.save(path, model, geometry_loss=True, record={}, stored="int8")
+    return model, path
+
+
+def test_int8_weights_are_right_to_half_a_step_of_their_channel(packed: tuple[network.PoseNetwork, Path]) -> None:
+    model, path = packed
+    loaded = checkpoint.load(path).network
+    assert loaded.config == model.config and loaded.config.further == FURTHER
+    assert path.stat().st_size <= 8_000_000
+    for name, weight in model.state_dict().items():
+        read = loaded.state_dict()[name]
+        if weight.ndim < 2:
+            assert torch.equal(read, weight)
+        else:
+            step = weight.flatten(1).abs().amax(1) / 127
+            assert bool(((read - weight).flatten(1).abs().amax(1) <= 0.501 * step).all())
+
+
+def test_int8_weights_survive_a_change_of_the_metadata(packed: tuple[network.PoseNetwork, Path]) -> None:
+    _, path = packed
+    before = checkpoint.load(path)
+    checkpoint.edit_metadata(path, {"figures": {"pck": 1.5}})
+    after = checkpoint.load(path)
+    assert after.info.metadata["weights_sha256"] == before.info.metadata["weights_sha256"]
+    weights = after.network.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in before.network.state_dict().items())
+
+
+@pytest.mark.parametrize("change", ["no weight", "length", "nan"])
+def test_scales_that_fit_no_weight_are_refused(
+    packed: tuple[network.PoseNetwork, Path], tmp_path: Path, change: str
+) -> None:
+    with safe_open(packed[1], framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        metadata = file.metadata()
+    if change == "no weight":
+        del tensors["depth_linear.weight"]
+    else:
+        tensors["depth_linear.weight:scale"] = torch.full((3 if change == "length" else 16,), torch.nan)
+    path = tmp_path / "scales.safetensors"
+    save_file(tensors, path, metadata=metadata)
+    assert ("not numbers" if change == "nan" else "is damaged") in refused(path)
 
 
 def _altered(good: Path, path: Path, change: str) -> Path:

@@ -39,7 +39,7 @@ def test_shipped_configurations_are_valid() -> None:
         ("optimiser.batch", "has no value"),
         ("run.log_every=0", "below 1"),
         ("stage.0.depth_fraction=7", "no share"),
-        ("stage=3", "not a list of tables"),
+        ("stage=3", "not a list"),
         ("data.photos_kind=mpi", "did you mean mpii"),
         ("data.photo_kind=mpii", "did you mean photos_kind"),
         ("data.rendered_kind=lspet", "lspet has no 3D truth"),

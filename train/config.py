@@ -9,9 +9,12 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import torch
+
+from core import network
 from core.errors import UserError
 from core.geometry import Weighting
-from core.network import PRESETS, MapKind
+from core.network import PRESETS, MapKind, PoseNetwork
 from train.augment import AugmentConfig
 from train.losses import LossWeights
 
@@ -20,10 +23,15 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class NetworkSection:
-    """``[network]``: which preset, and what its maps mean."""
+    """``[network]``: which preset, what its maps mean, and how much deeper it is made (``NetworkConfig.further``)."""
 
     preset: str = "compact"
     maps: MapKind = "softmax"
+    further: tuple[int, ...] = ()
+
+    def build(self) -> PoseNetwork:
+        """Return the network with fresh weights."""
+        return network.build(self.preset, self.maps, self.further)
 
 
 Kind = Literal["lspet", "lsp", "mpii", "human36m", "mpi_inf_3dhp", "rendered"]
@@ -112,6 +120,7 @@ class RunSection:
         keep_every: iterations between checkpoints that are kept for good, 0 for none.
         log_every, validate_every: iterations.
         validate_pictures: of a larger held-out set so many are measured, evenly spread; 0 for all.
+        stored: how the checkpoint's weights are written: ``int8`` halves the file.
         read_limbs: at the end, fit how likely joints are together (train/pictorial.py), else each is read by itself.
         notes: what the configuration cannot say of how the run went; printed in the model card.
     """
@@ -126,6 +135,7 @@ class RunSection:
     log_every: int = 50
     validate_every: int = 1000
     validate_pictures: int = 300
+    stored: Literal["float16", "int8"] = "float16"
     read_limbs: bool = True
     notes: str = ""
 
@@ -229,6 +239,11 @@ def _without_none(value: Any) -> Any:
 def _check(config: Config) -> None:
     if config.network.preset not in PRESETS:
         raise _wrong("network.preset", config.network.preset, list(PRESETS))
+    try:
+        with torch.device("meta"):
+            config.network.build()
+    except ValueError as error:
+        raise UserError(str(error), "mend it or leave it out") from error
     if not config.stage:
         raise UserError("the configuration has no stage", "add at least one [[stage]]")
     if config.optimiser.batch < 2:
@@ -315,7 +330,7 @@ def _build(kind: Any, raw: Any, where: str) -> Any:
     origin, choices = get_origin(kind), get_args(kind)
     if origin is tuple:
         if not isinstance(raw, list):
-            raise UserError(f"{where} is not a list of tables", f"write [[{where}]] for each of them")
+            raise UserError(f"{where} is not a list", f"write [[{where}]] for each table of it, or {where} = [..]")
         return tuple(_build(choices[0], item, where) for item in raw)
     if origin is Literal:
         if raw not in choices:

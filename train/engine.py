@@ -6,6 +6,7 @@ import json
 import math
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ class Trainer:
         self._record = record
         self._validation = validation
         torch.manual_seed(config.run.seed)
-        model = network.place(network.build(config.network.preset, config.network.maps), device)
+        model = network.place(config.network.build(), device)
         self.model = self.group.share_norms(model)
         self.average = Averaged(self.model, config.optimiser.average_decay)
         self.optimiser = _optimiser(config, self.model)
@@ -151,17 +152,25 @@ class Trainer:
     def begin_with(self, name_or_path: str) -> None:
         """Take the weights of a checkpoint as the first ones; the optimiser starts anew.
 
+        Blocks that the checkpoint lacks (``network.further``) begin by passing on what they are given.
+
         Raises:
             UserError: there is none, or it is of another network.
         """
         loaded = checkpoint.load(name_or_path)
         given, told = loaded.network, loaded.info.metadata
-        if given.config != self.model.config:
+        if replace(given.config, further=()) != replace(self.model.config, further=()):
             raise UserError(
                 f"{name_or_path} holds another network than the one configured ({given.config.preset})",
                 "give run.weights of the same network, or set network.preset and network.maps",
             )
-        self.model.load_state_dict(given.state_dict())
+        weights = given.state_dict()
+        own = self.model.state_dict()
+        if not weights.keys() <= own.keys():
+            raise UserError(
+                f"{name_or_path} is deeper than the network configured", "give network.further as it has it"
+            )
+        self.model.load_state_dict({**own, **weights})
         self.average = Averaged(self.model, self.config.optimiser.average_decay)
         # What a model has seen does not begin with its last run.
         self._begun_from = {"name": loaded.info.name, "weights_sha256": told.get("weights_sha256")}
@@ -185,7 +194,7 @@ class Trainer:
 
     def averaged_model(self) -> network.PoseNetwork:
         """Return a copy of the network with the averaged weights, in eval mode on the CPU."""
-        model = network.build(self.config.network.preset, self.config.network.maps)
+        model = self.config.network.build()
         model.load_state_dict({name: tensor.cpu() for name, tensor in self.average.state.items()})
         return model.eval()
 
@@ -205,7 +214,8 @@ class Trainer:
         if self._begun_from is not None:
             training["begun_from"] = self._begun_from
         record = {**self._record, "training": training, "config": self.config.to_publish()}
-        checkpoint.save(path, self.averaged_model(), geometry_loss=stage.weights.geometry > 0, record=record)
+        geometry_loss, stored = stage.weights.geometry > 0, self.config.run.stored
+        checkpoint.save(path, self.averaged_model(), geometry_loss=geometry_loss, record=record, stored=stored)
         return path
 
     def run(self, stop_after_minutes: float = math.inf) -> bool:
