@@ -23,7 +23,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 screenshots: $(VENV)/.ready-to-test
 	xvfb-run -a -s "-screen 0 1920x1200x24" $(BIN)/python docs/make_screenshots.py
