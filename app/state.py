@@ -19,6 +19,7 @@ from app.clip import Clip
 from app.colours import ColourMode
 from app.sources import Box, Truth
 from core import skeleton
+from core.locate import Candidate
 from core.pose import Pose
 
 
@@ -116,6 +117,7 @@ class Display:
         labels: whether joints carry their names in 3D.
         turning: whether the 3D view turns by itself.
         box: whether the person's box is shown.
+        others: whether other people the program found are shown, to choose from.
         skeleton: whether the 2D skeleton is shown.
         why: whether the card about the chosen joint is shown.
         strips: whether a video's timeline shows the lengths of the bones.
@@ -131,6 +133,7 @@ class Display:
     labels: bool = False
     turning: bool = False
     box: bool = True
+    others: bool = True
     skeleton: bool = True
     strips: bool = True
     why: bool = True
@@ -150,6 +153,8 @@ class AppState(QObject):
     live_changed = Signal()
     """A live source is shown from now on, or no longer."""
     box_changed = Signal()
+    others_changed = Signal()
+    """Other people were found in the picture, or are there no longer."""
     display_changed = Signal()
     models_changed = Signal()
     model_changed = Signal()
@@ -166,6 +171,7 @@ class AppState(QObject):
         self.pose: Pose | None = None
         self.truth_error_mm: float | None = None
         self.box_px: Box | None = None
+        self.others: tuple[Candidate, ...] = ()
         self.display = Display()
         self.models: tuple[ModelEntry, ...] = ()
         self.model: ModelEntry | None = None
@@ -231,6 +237,12 @@ class AppState(QObject):
         if box_px != self.box_px:
             self.box_px = box_px
             self.box_changed.emit()
+
+    def set_others(self, others: Sequence[Candidate]) -> None:
+        """Say who else is in the picture besides those who have a pose."""
+        if tuple(others) != self.others:
+            self.others = tuple(others)
+            self.others_changed.emit()
 
     def set_display(self, **changes: Any) -> None:
         """Change how things are shown: the fields of Display by name."""

@@ -20,6 +20,7 @@ from app.exports import OF_A_POSE, Exports
 from app.live.mode import LiveMode
 from app.notifications import Notifier, ToastStack
 from app.panels import AREA_BELOW_PX, PANELS, Area, Context
+from app.people import People
 from app.room import TimelineRoom
 from app.services.backend import Backend, TorchBackend
 from app.services.pictures import Reader, read_with_core
@@ -160,7 +161,8 @@ class MainWindow(QMainWindow):
         )
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier, compare=self.comparing.add)
         self.live_mode = LiveMode(self, self.session, self.themes, self.settings, self.comparing, commands.let_go)
-        parts = (commands, self.exports, self.tools, self.comparing, self.live_mode)
+        self.people = People(self.session, self.picture)
+        parts = (commands, self.exports, self.tools, self.comparing, self.live_mode, self.people)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         handlers["compare_add"] = lambda _: self.compared.show_menu()
         self.actions_by_key = make_actions(self, handlers)
@@ -206,6 +208,7 @@ class MainWindow(QMainWindow):
             "ghost": display.ghost,
             "skeleton": display.skeleton,
             "box": display.box,
+            "others": display.others,
             "labels": display.labels,
             "turn": display.turning,
             "strips": display.strips,

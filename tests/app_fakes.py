@@ -23,6 +23,7 @@ from app.state import ModelEntry
 from app.window import MainWindow, create_window
 from core import geometry
 from core.errors import UserError
+from core.locate import Candidate
 from core.pose import Pose
 
 
@@ -56,10 +57,15 @@ class FakeBackend(Backend):
     """Two models, ``one`` and ``two``; the file of any other must not have ``bad`` in its name."""
 
     def __init__(self) -> None:
+        self.crowd: list[Candidate] = []
         self.asked: list[tuple[str, Box | None, bool]] = []
         self.answer: Callable[[str, tuple[int, int], Box | None], Pose] = lambda name, size, box: make_pose(
             size, box, name=name
         )
+
+    def people(self, rgb: NDArray[np.uint8]) -> list[Candidate]:
+        """Return whom the test put there."""
+        return self.crowd
 
     def hold(self) -> tuple[threading.Event, threading.Event]:
         """Hold every answer back; returns the events of a first question having come and of answers being let go."""

@@ -16,6 +16,7 @@ from app.session import Session
 from app.settings import Settings
 from app.sources import Box
 from app.state import LiveView, Picture
+from core import locate
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Live(QObject):
         self._state.picture_changed.connect(self._leave_if_replaced)
         self._state.mirror_changed.connect(self._take_options)
         self._state.refine_changed.connect(self._take_options)
+        self._state.display_changed.connect(self._take_options)
         session.pointed.connect(self.point_at)
 
     @property
@@ -108,6 +110,7 @@ class Live(QObject):
         self.word, self.trouble = word, trouble
         self._own = None
         self._state.set_live(None)
+        self._state.set_others(())
         self.changed.emit()
 
     def _end_feed(self) -> None:
@@ -167,6 +170,7 @@ class Live(QObject):
         if sight is not None and shown.group is not None:
             others = tuple((other.track, other.pose) for other in shown.group.others if other.pose is not None)
             view = LiveView(feed.given, sight.seen.value, sight.track, sight.median_mm, sight.departure_percent, others)
+        self._state.set_others(shown.besides)
         before = self._state.live
         if before is None or self._own is None or self._own.size_px != picture.size_px:
             self._show_first(picture, view, feed)
@@ -226,11 +230,15 @@ class Live(QObject):
         live, picture = self._state.live, self._state.picture
         if self._feed is None or live is None or picture is None:
             return
-        for number, pose in live.others:
-            low, high = pose.joints_px.min(axis=0), pose.joints_px.max(axis=0)
-            if low[0] <= x_px <= high[0] and low[1] <= y_px <= high[1]:
-                self._feed.people.choose(number)
-                return
+        tracked = [locate.box_of_joints(pose.joints_px) for _, pose in live.others]
+        seen = [candidate.box_px for candidate in self._state.others]
+        number = locate.at([*tracked, *seen], x_px, y_px)
+        if number is not None and number < len(tracked):
+            self._feed.people.choose(live.others[number][0])
+            return
+        if number is not None:
+            self._feed.people.point_at(seen[number - len(tracked)])
+            return
         pose = self._state.pose
         side = pose.box_px[2] if pose is not None else 0.8 * min(picture.size_px)
         self._feed.people.point_at((x_px - side / 2, y_px - side / 2, side, side))
@@ -251,6 +259,7 @@ class Live(QObject):
 
     def _take_options(self) -> None:
         self.options.mirror, self.options.refine = self._state.mirror, self._state.refine
+        self.options.besides = self._state.display.others
 
     def recent(self) -> list[str]:
         """Return the sources opened last, newest first."""

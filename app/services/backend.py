@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from core.pose import Pose
 
 if TYPE_CHECKING:
     from core.checkpoint import CheckpointInfo
+    from core.locate import Candidate, Locator
 
 
 class Model(Protocol):
@@ -42,9 +44,15 @@ class Backend(Protocol):
     def load(self, source: str) -> Model:
         """Load a bundled name or a file; raise UserError for a bad one."""
 
+    def people(self, rgb: NDArray[np.uint8]) -> Sequence[Candidate]:
+        """Name everybody in a picture, the surest first; raise UserError for a damaged installation."""
+
 
 class TorchBackend:
     """The real one. It imports torch only in the worker's thread, so that the window is up before torch is."""
+
+    def __init__(self) -> None:
+        self._locator: Locator | None = None
 
     def prepare(self) -> None:
         """Import torch and leave one core to the window."""
@@ -71,6 +79,19 @@ class TorchBackend:
     def load(self, source: str) -> TorchModel:
         """Load a bundled name or a file; raise UserError for a bad one."""
         return TorchModel(source)
+
+    def people(self, rgb: NDArray[np.uint8]) -> Sequence[Candidate]:
+        """Ask the locating network, nobody where it is not bundled.
+
+        On the processor always: it is quick there, and a graphics card that is full does not matter.
+        """
+        from core.locate import Locator
+
+        if self._locator is None:
+            if Locator.bundled() is None:
+                return ()
+            self._locator = Locator.load(device="cpu")
+        return self._locator.find(rgb)
 
 
 def _entry(info: CheckpointInfo, source: str) -> ModelEntry:

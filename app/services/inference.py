@@ -65,6 +65,10 @@ class InferenceService(Worker):
     moved = Signal(str)
     """The network had to go on on another device."""
 
+    people = Signal(int, object)
+    """Everybody who was found in a picture: token, Sequence[Candidate]."""
+    people_failed = Signal(int, object)
+    """They could not be looked for: token, UserError."""
     ahead = Signal(int, int, object)
     """A frame of a run was looked at: token, frame, Pose."""
     ahead_ended = Signal(int, object)
@@ -85,6 +89,10 @@ class InferenceService(Worker):
     def infer(self, request: InferenceRequest) -> None:
         """Ask for a pose; a request that still waits is dropped."""
         self.post("infer", request)
+
+    def find_people(self, token: int, rgb: NDArray[np.uint8]) -> None:
+        """Ask who is in an (h, w, 3) RGB picture; a request that still waits is dropped."""
+        self.post("people", (token, rgb))
 
     def look(self, look: Look) -> None:
         """Let a live source's frame be looked at; one that still waits is dropped."""
@@ -112,7 +120,9 @@ class InferenceService(Worker):
         elif topic == "run":
             self._step(request)
         elif topic == "live":
-            request.run(self._model)
+            request.run(self._model, self._backend.people)
+        elif topic == "people":
+            self._find_people(*request)
         else:
             self._infer(request)
 
@@ -162,6 +172,15 @@ class InferenceService(Worker):
         if model.device != self._device:
             self._device = model.device
             self.moved.emit(model.device)
+
+    def _find_people(self, token: int, rgb: NDArray[np.uint8]) -> None:
+        try:
+            self.people.emit(token, self._backend.people(rgb))
+        except UserError as error:
+            self.people_failed.emit(token, error)
+        except Exception as error:  # noqa: BLE001  # out of memory: the window goes on
+            told = f"other people could not be looked for ({_short(error)})"
+            self.people_failed.emit(token, UserError(told, "draw a box around the person (B)"))
 
     def _infer(self, request: InferenceRequest) -> None:
         if self._model is None:

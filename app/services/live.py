@@ -25,9 +25,11 @@ from core.errors import UserError
 
 if TYPE_CHECKING:
     from app.services.backend import Model
+    from core.bystanders import Bystanders
     from core.capture.live import Capture
     from core.capture.state import LiveFrame, Status, Timing
     from core.crowd import Crowd, Group
+    from core.locate import Candidate, Find
     from core.pose import Pose
 
 PATIENCE_S: Final = 0.2
@@ -51,6 +53,7 @@ class Shown:
         parts: seconds by part of the way from capture to here; empty if it was not.
         dropped: frames so far that passed without being taken.
         ready_s: ``time.monotonic()`` when it was ready to be shown.
+        besides: people who are seen and not followed.
     """
 
     frame: LiveFrame
@@ -59,6 +62,7 @@ class Shown:
     parts: dict[str, float] = field(default_factory=dict)
     dropped: int = 0
     ready_s: float = 0.0
+    besides: tuple[Candidate, ...] = ()
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Options:
     refine: bool = False
     smooth: bool = True
     several: bool = False
+    besides: bool = True
 
 
 class Look:
@@ -78,8 +83,8 @@ class Look:
         self._feed = feed
         self._frame = frame
 
-    def run(self, model: Model | None) -> None:
-        """Look at the frame with the model of now; never raises."""
+    def run(self, model: Model | None, find: Find) -> None:
+        """Look at the frame with the model of now, and with what names people; never raises."""
         error = None
         if model is not None:
             started = time.monotonic()
@@ -92,12 +97,23 @@ class Look:
                 told = f"the network stopped ({type(wrong).__name__})"
                 error = UserError(told, "try another source or model")
             else:
+                besides, error = self._besides(group, find)
                 ended = time.monotonic()
                 parts = {"grab": started - self._frame.captured_s, **model.parts}
                 parts["locate"] = ended - started - sum(model.parts.values())
-                self._feed.looked(Shown(self._frame, group, True, parts, ready_s=ended))
+                self._feed.looked(Shown(self._frame, group, True, parts, ready_s=ended, besides=besides), error)
                 return
         self._feed.looked(Shown(self._frame, None, False, ready_s=time.monotonic()), error)
+
+    def _besides(self, group: Group, find: Find) -> tuple[tuple[Candidate, ...], UserError | None]:
+        """Return who else is seen; who is followed does not depend on it."""
+        try:
+            return self._feed.people.besides(self._frame, group, find), None
+        except UserError as wrong:
+            return (), wrong
+        except Exception as wrong:  # noqa: BLE001  # out of memory: the window goes on
+            told = f"other people could not be looked for ({type(wrong).__name__})"
+            return (), UserError(told, "switch their boxes off in the View menu")
 
 
 class People:
@@ -108,6 +124,7 @@ class People:
         self._lock = threading.Lock()
         self._wishes: list[tuple[str, Any]] = []
         self._crowd: Crowd | None = None
+        self._bystanders: Bystanders | None = None
         self._model: Model | None = None
 
     def choose(self, number: int) -> None:
@@ -146,6 +163,22 @@ class People:
             getattr(crowd, name)(*words)
         return crowd.step(frame.image, frame.time_s)
 
+    def besides(self, frame: LiveFrame, group: Group, find: Find) -> tuple[Candidate, ...]:
+        """Return who is seen in a frame besides those who are followed in it.
+
+        Raises:
+            UserError: they cannot be looked for.
+        """
+        if not self.options.besides:
+            self._bystanders = None
+            return ()
+        if self._bystanders is None:
+            from core.bystanders import Bystanders
+
+            self._bystanders = Bystanders(find)
+        followed = [sight.pose for sight in (group.chosen, *group.others) if sight.pose is not None]
+        return self._bystanders.step(frame.image, frame.time_s, followed)
+
     def _look(self, image: Any, box: Box | None) -> Pose:
         assert self._model is not None
         pose = self._model.predict(image, box, self.options.mirror, self.options.refine)
@@ -181,6 +214,7 @@ class Feed(Worker):
         self._slot: Shown | None = None
         self._looking_s: float | None = None
         self._last: Group | None = None
+        self._besides: tuple[Candidate, ...] = ()
         self.on_shown: Callable[[Shown], None] | None = None
         """Is given every frame that is to be shown, on whatever thread it comes from; must return at once."""
         self._took_s: deque[float] = deque(maxlen=15)
@@ -234,7 +268,7 @@ class Feed(Worker):
             self._looking_s = time.monotonic()
             self._inference.look(Look(self, frame))
         else:
-            self._publish(Shown(frame, self._last, False, ready_s=time.monotonic()))
+            self._publish(Shown(frame, self._last, False, ready_s=time.monotonic(), besides=self._besides))
 
     def looked(self, shown: Shown, error: UserError | None = None) -> None:
         """Take what a look brought: called by the network's thread."""
@@ -243,7 +277,7 @@ class Feed(Worker):
         elif str(error) != self._fault:
             self._fault = str(error)
             self.failed.emit(self.token, error)
-        self._last = shown.group
+        self._last, self._besides = shown.group, shown.besides
         # One that took long is older than what is shown already: its people count, its picture does not.
         if shown.frame.index > self._shown_index:
             self._publish(shown)

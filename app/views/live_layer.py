@@ -44,7 +44,8 @@ class LiveLayer(QObject):
             return self._live.trouble
         if live.seen in _WORDS or pose is None:
             return _WORDS.get(live.seen, "").format(track=live.track)
-        several = f", {len(live.others)} more: click one to follow" if live.others else ""
+        more = len(live.others) + len(self._state.others)
+        several = f", {more} more: click one to follow, or E" if more else ""
         return f"person {live.track}, mean confidence {100 * pose.mean_confidence:.0f} %{several}"
 
     def _show(self) -> None:

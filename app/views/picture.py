@@ -72,6 +72,8 @@ class PicturePanel(Panel):
         """What stands before the title: which model a comparison shows here."""
         self.note_instead: Callable[[], str] = lambda: ""
         """What a live source has to say in place of the usual words."""
+        self.note_others: Callable[[], str] = lambda: ""
+        """What is said of other people in the picture."""
         self.truth = SkeletonItem(thin=True)
         self.box = BoxItem()
         for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
@@ -251,7 +253,7 @@ class PicturePanel(Panel):
         elif pose.mean_confidence < NOBODY_CONFIDENCE:
             self.note.setText("unsure, perhaps nobody is here: draw a box around the person (B)")
         else:
-            self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %")
+            self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %{self.note_others()}")
 
     def _mouse_moved(self, position: QPointF) -> None:
         pose = self.shown_pose()

@@ -9,7 +9,7 @@ A person's box is the extent of the joints in the picture with the room of the t
 all sides: the square around it (``core.crop.square``) is exactly ``core.crop.box_around`` of these joints.
 """
 
-from core.locate.candidates import CHOICES, LOCATE_BY, Candidate, LocateBy, box_of_joints
+from core.locate.candidates import CHOICES, LOCATE_BY, Candidate, Find, LocateBy, at, besides, box_of_joints
 from core.locate.locator import Locator
 from core.locate.search import (
     FEWEST_SURE,
@@ -37,8 +37,11 @@ __all__ = [
     "SURE",
     "TRUST",
     "Candidate",
+    "Find",
     "LocateBy",
     "Locator",
+    "at",
+    "besides",
     "box_of_joints",
     "next_box",
     "overlap",
