@@ -106,7 +106,7 @@ class People(QObject):
 
     def _note(self) -> str:
         state = self._state
-        return f", {len(state.others)} more: click one, or E" if state.others and state.display.others else ""
+        return f", {len(state.others)} more (E)" if state.others and state.display.others else ""
 
 
 def _tracked(live: LiveView | None) -> list[Box]:

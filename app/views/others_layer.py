@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QGraphicsRectItem
 
 from app.state import AppState
@@ -56,8 +56,11 @@ class OthersLayer(QObject):
     def _make(self) -> tuple[QGraphicsRectItem, pg.TextItem]:
         box = QGraphicsRectItem()
         box.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
-        label = pg.TextItem(color="#ffffff", fill=pg.mkBrush(15, 16, 20, 150), anchor=(0.0, 0.0))
+        label = pg.TextItem(color=_COLOUR, fill=pg.mkBrush(15, 16, 20, 150), anchor=(0.0, 0.0))
         label.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        small = QFont(label.textItem.font())
+        small.setPointSizeF(max(6.5, small.pointSizeF() - 2.0))
+        label.setFont(small)
         for item in (box, label):
             item.setZValue(2.5)
             self._picture.box_view.addItem(item, ignoreBounds=True)
@@ -65,8 +68,8 @@ class OthersLayer(QObject):
 
     def _light(self, number: int, lit: bool) -> None:
         colour = QColor(_COLOUR)
-        colour.setAlpha(255 if lit else 170)
-        self._items[number][0].setPen(pg.mkPen(colour, width=1.8 if lit else 1.0, style=Qt.PenStyle.DashLine))
+        colour.setAlpha(255 if lit else 200)
+        self._items[number][0].setPen(pg.mkPen(colour, width=2.2 if lit else 1.2, style=Qt.PenStyle.DashLine))
 
     def _moved(self, position: QPointF) -> None:
         others = self._state.others if self._state.display.others else ()
