@@ -86,7 +86,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                checkable=True),
     ActionSpec("box", "View", "Show the person's box", ("Shift+B",), "Draw the box that the network looked at",
                checkable=True),
-    ActionSpec("others", "View", "Show other people", ("Shift+P",),
+    ActionSpec("others", "View", "Show other people", ("Shift+O",),
                "Thin boxes around the other people found in the picture, with how sure it is that somebody is there; "
                "click one to look at that person", checkable=True),
     ActionSpec("labels", "View", "Show joint names in 3D", ("L",), "Write each joint's name beside it",
@@ -134,6 +134,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("live_several", "Live", "Follow several people", ("P",),
                "Each with a track of their own; one of them is in 3D and in the table, a click chooses who",
                checkable=True, short="Several"),
+    ActionSpec("live_network", "Live", "Find people by the locating network", (),
+               "Names everybody at once and costs little where nobody is. Off: the pose network searches for one after "
+               "the other; slower, and misses fewer", checkable=True),
     ActionSpec("record", "Live", "Record", ("Ctrl+R",),
                "Record the live source; once more to end. The films play even if the program is cut off",
                checkable=True, short="Record", separated=True),

@@ -25,8 +25,9 @@ from typing import Final
 
 import numpy as np
 
-from core import locate
+from core import crop, locate
 from core.crop import Box
+from core.locate import Find
 from core.media import Picture
 from core.person import Seen, Sight, Track, is_same_body
 from core.pose import Pose
@@ -41,6 +42,8 @@ SEARCH_EVERY_S: Final = 0.25
 MORE_EVERY_S: Final = 1.0
 MORE_SHARE: Final = 0.1
 """For more people it is searched this often, but for no more than this share of the time."""
+NAMED_AT_ONCE: Final = 4
+"""Of those whom the locating network names so many are looked at in one frame; the next search goes on."""
 OTHERS_EVERY_S: Final = 0.2
 """The others are looked at this often however slow the machine."""
 
@@ -64,6 +67,33 @@ def search_one(look: Look) -> Search:
         return [] if pose.mean_confidence < locate.NOBODY_CONFIDENCE else [pose]
 
     return search
+
+
+def search_named(find: Find, look: Look) -> Search:
+    """Return a search that looks at those whom the locating network names and who are not known, the surest first.
+
+    It costs one pass of a small network where nobody new is, and whom the network does not name is not found.
+    """
+
+    def search(image: Picture, known: Sequence[Pose]) -> list[Pose]:
+        found: list[Pose] = []
+        for candidate in locate.besides(find(image), [pose.joints_px for pose in known])[:NAMED_AT_ONCE]:
+            pose = replace(_look_twice(look, image, crop.square(candidate.box_px)), located_by="search")
+            sure = pose.mean_confidence >= locate.NOBODY_CONFIDENCE
+            if sure and not any(is_same_body(pose, other) for other in (*known, *found)):
+                found.append(pose)
+        return found
+
+    return search
+
+
+def _look_twice(look: Look, image: Picture, box: Box) -> Pose:
+    """Return the pose in a box that was cut again around the joints found in it."""
+    pose = look(image, box)
+    for _ in range(locate.PASSES - 1):
+        around = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px, pose.box_px)
+        pose = look(image, around)
+    return pose
 
 
 def _covered(image: Picture, known: Sequence[Pose]) -> Picture:
@@ -97,7 +127,8 @@ class Crowd:
         self.chosen = 0
         """Number of the track of who is meant."""
         self._look = look
-        self._search = search or search_one(look)
+        self.search = search or search_one(look)
+        """What finds people; may be replaced between two frames."""
         self._smooth = smooth
         self._budget_s = budget_s
         self._clock = clock
@@ -192,10 +223,7 @@ class Crowd:
 
     def _turn_to(self, image: Picture, box: Box, time_s: float) -> None:
         """Mean whoever is in a box: somebody known, or a new track in the place of who was meant."""
-        pose = self._look(image, box)
-        for _ in range(locate.PASSES - 1):
-            around = locate.next_box(pose.joints_px, pose.confidence, pose.picture_size_px, pose.box_px)
-            pose = self._look(image, around)
+        pose = _look_twice(self._look, image, box)
         if pose.mean_confidence < locate.NOBODY_CONFIDENCE:
             return
         known = next((track for track in self._tracks.values() if is_same_body(track.raw, pose)), None)
@@ -241,7 +269,7 @@ class Crowd:
         if (missing or more) and not 0 <= time_s - self._searched_s < every_s:
             self._searched_s = time_s
             started = self._clock()
-            found = self._search(image, [track.raw for number, track in self._tracks.items() if number not in away])
+            found = self.search(image, [track.raw for number, track in self._tracks.items() if number not in away])
             self._search_took_s = self._clock() - started
         for pose in list(found):
             back = [track for track in map(self._tracks.__getitem__, sorted(away)) if track.could_be(pose, time_s)]

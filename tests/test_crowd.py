@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from poses import make_pose
 
+from core import locate
 from core.crop import Box
-from core.crowd import HIDDEN_S, OTHERS_EVERY_S, Crowd, Group
+from core.crowd import HIDDEN_S, OTHERS_EVERY_S, SEARCH_EVERY_S, Crowd, Group, search_named
+from core.locate import Candidate, Find
 from core.person import Seen
 from core.pose import Pose
 
@@ -25,6 +27,7 @@ class Stage:
         self.people: list[tuple[str, Where]] = []
         self.now_s = 0.0
         self.looks: list[Box | None] = []
+        self.named = 0
 
     def put(self, name: str, where: Where) -> None:
         """Add somebody, behind those who are there already."""
@@ -208,3 +211,48 @@ def test_the_filter_is_switched_for_everybody() -> None:
     crowd.smooth = False
     sight = stage.run(crowd, 0.1, 20.0)[-1][1].chosen
     assert sight.pose is sight.raw
+
+
+def named(stage: Stage, *names: str) -> Find:
+    """Return a locating network that names some of the people, as long as they are in the picture."""
+
+    def find(image: np.ndarray) -> list[Candidate]:
+        stage.named += 1
+        where = [where for name, where in stage.people if name in names and 20 <= where(stage.now_s) < WIDTH - 20]
+        return [Candidate(locate.box_of_joints(stage.pose(each).joints_px), 0.8) for each in where]
+
+    return find
+
+
+def test_the_locating_network_finds_everybody_it_names_at_once_and_nobody_else() -> None:
+    stage = Stage()
+    for name, x in (("a", 110.0), ("b", 330.0), ("c", 530.0)):
+        stage.put(name, lambda t, x=x: x)
+    crowd = Crowd(stage.look, most=4, search=search_named(named(stage, "a", "c"), stage.look))
+    groups = stage.run(crowd, 4.0, 10.0)
+    assert sorted(places(groups[0][1]).values()) == pytest.approx([110, 530]), "in the first frame"
+    assert sorted(places(groups[-1][1])) == [1, 2]
+    assert None not in stage.looks, "the pose network searches no windows"
+    assert stage.named <= 5, "once a second"
+    sight = groups[0][1].chosen
+    assert sight.raw is not None and sight.raw.located_by == "search"
+
+
+def test_where_the_locating_network_names_nobody_the_pose_network_is_not_asked() -> None:
+    stage = Stage()
+    stage.put("unseen", lambda t: 300.0)
+    crowd = Crowd(stage.look, search=search_named(named(stage), stage.look))
+    groups = stage.run(crowd, 2.0, 10.0)
+    assert all(group.chosen.seen is Seen.NOBODY for _, group in groups)
+    assert not stage.looks and stage.named == pytest.approx(2.0 / SEARCH_EVERY_S, abs=1)
+
+
+def test_another_way_to_search_may_be_taken_while_people_are_followed() -> None:
+    stage = Stage()
+    stage.put("a", lambda t: 110.0)
+    stage.put("b", lambda t: 500.0)
+    crowd = Crowd(stage.look, most=2, search=search_named(named(stage, "a"), stage.look))
+    assert len(places(stage.run(crowd, 2.0, 10.0)[-1][1])) == 1
+    crowd.search = search_named(named(stage, "a", "b"), stage.look)
+    found = places(stage.run(crowd, 2.0, 10.0)[-1][1])
+    assert found == {1: pytest.approx(110), 2: pytest.approx(500)}

@@ -44,7 +44,11 @@ class Live(QObject):
         self._session = session
         self._state = session.state
         self._settings = settings
-        self.options = Options(smooth=settings.flag("live/filter", True), several=settings.flag("live/several", False))
+        self.options = Options(
+            smooth=settings.flag("live/filter", True),
+            several=settings.flag("live/several", False),
+            by_network=settings.flag("live/network", False),
+        )
         self.timing: Timing | None = None
         """Limits of the capture, if others than usual."""
         self.word = STOPPED
@@ -255,6 +259,12 @@ class Live(QObject):
         """Follow several people, or one."""
         self.options.several = on
         self._settings.set("live/several", on)
+        self.changed.emit()
+
+    def set_by_network(self, on: bool) -> None:
+        """Find people by the locating network, or by searching."""
+        self.options.by_network = on
+        self._settings.set("live/network", on)
         self.changed.emit()
 
     def _take_options(self) -> None:

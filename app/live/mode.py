@@ -45,6 +45,7 @@ class LiveMode:
             "live_stop": lambda _: self.live.stop(),
             "live_filter": self.live.set_filter,
             "live_several": self.live.set_several,
+            "live_network": self.live.set_by_network,
             "let_go": lambda _: self.stop_or_let_go(),
             "record": self.recording.switch,
             "record_folder": lambda _: self.recording.choose_folder(),
@@ -101,6 +102,7 @@ class LiveMode:
         self._actions["live_stop"].setEnabled(live.on)
         self._actions["live_filter"].setChecked(live.options.smooth)
         self._actions["live_several"].setChecked(live.options.several)
+        self._actions["live_network"].setChecked(live.options.by_network)
         record, kinds = self._actions["record"], self.recording.kinds()
         record.setEnabled(self._state.live is not None)
         record.setChecked(self.recording.on)

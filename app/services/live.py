@@ -73,6 +73,7 @@ class Options:
     refine: bool = False
     smooth: bool = True
     several: bool = False
+    by_network: bool = False
     besides: bool = True
 
 
@@ -90,7 +91,7 @@ class Look:
             started = time.monotonic()
             model.parts.clear()
             try:
-                group = self._feed.people.step(model, self._frame)
+                group = self._feed.people.step(model, self._frame, find)
             except UserError as wrong:
                 error = wrong
             except Exception as wrong:  # noqa: BLE001  # out of memory, a lost device: the window goes on
@@ -143,18 +144,19 @@ class People:
         with self._lock:
             self._wishes.append((name, words))
 
-    def step(self, model: Model, frame: LiveFrame) -> Group:
-        """Look at the next frame.
+    def step(self, model: Model, frame: LiveFrame, find: Find) -> Group:
+        """Look at the next frame; ``find`` names people, should they be found so.
 
         Raises:
             UserError: it cannot be looked at.
         """
         self._model, options = model, self.options
-        if self._crowd is None:
-            from core.crowd import Crowd
+        from core.crowd import Crowd, search_named, search_one
 
+        if self._crowd is None:
             self._crowd = Crowd(self._look, budget_s=BUDGET_S)
         crowd = self._crowd
+        crowd.search = search_named(find, self._look) if options.by_network else search_one(self._look)
         crowd.most = SEVERAL if options.several else 1
         crowd.smooth = options.smooth
         with self._lock:
