@@ -197,6 +197,8 @@ class Chrome:
                     continue
                 if spec.separated:
                     menu.addSeparator()
+                if spec.key == "live_stop":
+                    menu.addMenu(self.cameras)
                 menu.addAction(self._actions[spec.key])
                 if spec.key == "open_folder":
                     menu.addMenu(self.recent)

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from pathlib import Path
 
-import cv2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,32 +77,6 @@ def test_cameras_are_listed_by_number_and_name_without_their_metadata_devices(tm
     (tmp_path / "v4l-touch0").mkdir()
     assert cameras.cameras(tmp_path) == [cameras.Camera(2, "Integrated Camera"), cameras.Camera(10, "Desk")]
     assert cameras.cameras(tmp_path / "nowhere") == []
-
-
-class TwoModes:
-    """A driver that knows two sizes and gives the nearest for any other."""
-
-    def __init__(self) -> None:
-        self.wanted, self.released = {cv2.CAP_PROP_FRAME_WIDTH: 0.0, cv2.CAP_PROP_FRAME_HEIGHT: 0.0}, False
-
-    def set(self, key: int, value: float) -> bool:
-        self.wanted[key] = value
-        return True
-
-    def get(self, key: int) -> float:
-        large = self.wanted[cv2.CAP_PROP_FRAME_WIDTH] > 900
-        values = {cv2.CAP_PROP_FRAME_WIDTH: 1280 if large else 640, cv2.CAP_PROP_FRAME_HEIGHT: 720 if large else 480}
-        return float(values.get(key, 30.0))
-
-    def release(self) -> None:
-        self.released = True
-
-
-def test_modes_are_what_the_driver_gives_not_what_was_asked_for() -> None:
-    driver = TwoModes()
-    found = cameras.modes(0, opener=lambda number: driver)
-    assert found == [cameras.Mode(640, 480, 30.0), cameras.Mode(1280, 720, 30.0)]
-    assert driver.released
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="devices of Linux")

@@ -19,6 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from app.sources import Box
 from app.window import MainWindow
+from core.capture import cameras
 from core.capture.state import Timing
 from core.pose import Pose
 
@@ -182,6 +183,34 @@ def test_an_address_that_names_nothing_is_said(open_window: Opener, qtbot: QtBot
     open_live(window, qtbot, address)
     qtbot.waitUntil(lambda: bool(window.toasts.texts))
     qtbot.waitUntil(lambda: not window.live_mode.live.on)
+
+
+def test_cameras_are_listed_by_name_with_their_modes_and_one_can_be_chosen(
+    open_window: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    menu = window.chrome.cameras
+    menu.aboutToShow.emit()
+    (only,) = menu.actions()
+    assert only.text() == "No camera is plugged in" and not only.isEnabled(), "this machine has none"
+    monkeypatch.setattr(cameras, "cameras", lambda: [cameras.Camera(2, "Desk & Co"), cameras.Camera(4, "Lid")])
+    known = [cameras.Mode(640, 480, 30.0, "MJPG"), cameras.Mode(1280, 720, 0.0)]
+    monkeypatch.setattr(cameras, "modes", lambda number: known)
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions()] == ["Desk && Co", "Lid"]
+    modes = menu.actions()[0].menu()
+    modes.aboutToShow.emit()
+    texts = [action.text() for action in modes.actions() if not action.isSeparator()]
+    assert texts == ["As the camera likes (camera:2)", "640 × 480, 30 a second", "1280 × 720"]
+    opened: list[str] = []
+    monkeypatch.setattr(window.live_mode, "open", opened.append)
+    for action in modes.actions():
+        action.trigger()
+    assert opened == ["camera:2", "camera:2:640x480@30", "camera:2:1280x720"]
+    monkeypatch.undo()
+    modes.aboutToShow.emit()
+    last = modes.actions()[-1]
+    assert "camera:2" in last.text() and not last.isEnabled(), "unplugged meanwhile: one sentence"
 
 
 def test_a_password_is_on_no_screen_and_not_remembered(open_window: Opener, qtbot: QtBot, served: Camera) -> None:

@@ -17,6 +17,7 @@ from app.views.live_bar import LiveBar
 from app.views.live_layer import LiveLayer
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from core.errors import UserError
 
 
 class LiveMode:
@@ -128,7 +129,25 @@ class LiveMode:
 
         self._cameras.clear()
         for camera in cameras():
-            word = f"camera:{camera.number}"
-            self._cameras.addAction(f"{camera.name} ({word})", lambda word=word: self.open(word))
+            menu = self._cameras.addMenu(camera.name.replace("&", "&&"))
+            menu.aboutToShow.connect(lambda menu=menu, number=camera.number: self._list_modes(menu, number))
         if self._cameras.isEmpty():
-            self._cameras.addAction("no camera is plugged in").setEnabled(False)
+            self._cameras.addAction("No camera is plugged in").setEnabled(False)
+
+    def _list_modes(self, menu: QMenu, number: int) -> None:
+        """List a camera's modes, which its driver is asked for only now."""
+        from core.capture.cameras import modes
+
+        menu.clear()
+        word = f"camera:{number}"
+        menu.addAction(f"As the camera likes ({word})", lambda: self.open(word))
+        menu.addSeparator()
+        try:
+            found = modes(number)
+        except UserError as error:
+            menu.addAction(str(error)).setEnabled(False)
+            return
+        for mode in found:
+            rate = f"@{mode.rate:g}" if mode.rate else ""
+            address = f"{word}:{mode.width}x{mode.height}{rate}"
+            menu.addAction(str(mode), lambda address=address: self.open(address))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import cv2
 
+from core.capture import v4l2
+from core.capture.v4l2 import Mode
 from core.errors import UserError
 
 SYSFS: Final = Path("/sys/class/video4linux")
 DEVICES: Final = Path("/dev")
-COMMON_SIZES: Final = ((320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080))
-"""What is tried: OpenCV cannot ask a camera for its modes."""
 
 
 @dataclass(frozen=True)
@@ -26,28 +26,6 @@ class Camera:
 
     number: int
     name: str
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One mode of a camera: picture size in pixels and frames a second (0 where the driver does not say)."""
-
-    width: int
-    height: int
-    rate: float
-
-
-class Device(Protocol):
-    """The part of ``cv2.VideoCapture`` that modes are asked through."""
-
-    def set(self, key: int, value: float, /) -> bool:
-        """Ask for a property; the driver may give another value."""
-
-    def get(self, key: int, /) -> float:
-        """Return a property as it is."""
-
-    def release(self) -> None:
-        """Let go of the camera."""
 
 
 def cameras(sysfs: Path = SYSFS) -> list[Camera]:
@@ -76,13 +54,36 @@ def _line(path: Path) -> str:
         return ""
 
 
-def open_camera(number: int) -> cv2.VideoCapture:
-    """Open a camera.
+def modes(number: int) -> list[Mode]:
+    """Return a camera's picture sizes, each with its highest rate; empty where the system does not tell.
+
+    Args:
+        number: as in ``camera:0``.
 
     Raises:
-        UserError: it is not there, may not be used, or does not open.
+        UserError: the camera is not there or may not be used.
     """
     _check_device(number)
+    if not sys.platform.startswith("linux"):
+        return []
+    try:
+        return v4l2.modes(DEVICES / f"video{number}")
+    except OSError as error:
+        raise busy(number) from error
+
+
+def open_camera(number: int, wished: Mode | None = None) -> cv2.VideoCapture:
+    """Open a camera.
+
+    Args:
+        number: as in ``camera:0``.
+        wished: the mode to take; None leaves it to the driver.
+
+    Raises:
+        UserError: it is not there, may not be used, does not open, or has no pictures of this size.
+    """
+    _check_device(number)
+    mode = None if wished is None else _completed(number, wished, modes(number))
     backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
     opened = cv2.VideoCapture(number, backend)
     if not opened.isOpened():
@@ -90,7 +91,26 @@ def open_camera(number: int) -> cv2.VideoCapture:
         raise busy(number)
     # The driver's own queue would make every picture some frames old; not every driver obeys.
     opened.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    if mode is not None:
+        # The coding comes first: it decides which sizes and rates there are.
+        if len(mode.fourcc) == 4:
+            opened.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.fourcc))
+        opened.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
+        opened.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
+        if mode.rate:
+            opened.set(cv2.CAP_PROP_FPS, mode.rate)
     return opened
+
+
+def _completed(number: int, wished: Mode, known: Sequence[Mode]) -> Mode:
+    """Return the wished mode with its coding and, where none is wished, its highest rate."""
+    if not known:
+        return wished
+    same = next((mode for mode in known if (mode.width, mode.height) == (wished.width, wished.height)), None)
+    if same is None:
+        sizes = ", ".join(f"camera:{number}:{mode.width}x{mode.height}" for mode in known)
+        raise UserError(f"camera:{number} gives no pictures of {wished.width} x {wished.height} px", f"choose {sizes}")
+    return Mode(same.width, same.height, wished.rate or same.rate, same.fourcc)
 
 
 def _check_device(number: int) -> None:
@@ -112,35 +132,3 @@ def busy(number: int) -> UserError:
     return UserError(
         f"camera:{number} gives no picture", "close other programs that use it, or unplug it and plug it in again"
     )
-
-
-def modes(
-    number: int,
-    sizes: Sequence[tuple[int, int]] = COMMON_SIZES,
-    opener: Callable[[int], Device] = open_camera,
-) -> list[Mode]:
-    """Find a camera's modes by asking for common sizes and looking at what it gives. Takes a moment for each.
-
-    Args:
-        number: as in ``camera:0``.
-        sizes: what to try.
-        opener: opens a camera.
-
-    Returns:
-        The modes that differ, smallest first.
-
-    Raises:
-        UserError: the camera cannot be opened.
-    """
-    opened = opener(number)
-    found = set()
-    try:
-        for width, height in sizes:
-            opened.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-            opened.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-            given = (int(opened.get(cv2.CAP_PROP_FRAME_WIDTH)), int(opened.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-            if min(given) > 0:
-                found.add((*given, float(opened.get(cv2.CAP_PROP_FPS))))
-    finally:
-        opened.release()
-    return [Mode(*mode) for mode in sorted(found)]

@@ -18,6 +18,7 @@ from core.capture import cameras
 from core.capture.mjpeg import MjpegReader, OtherStream, unreachable
 from core.capture.reader import EndOfSource, Grab, Reader
 from core.capture.sources import SEQUENCE_RATE, Source, sequence_files, split_address
+from core.capture.v4l2 import Mode
 from core.errors import UserError
 from core.media import Picture
 
@@ -33,7 +34,7 @@ def reader(source: Source, open_s: float, silence_s: float) -> Reader:
         silence_s: seconds a stream may say nothing before it is lost.
     """
     if source.kind == "camera":
-        return CameraReader(int(source.address))
+        return CameraReader(int(source.address), source.mode)
     if source.kind == "stream":
         return StreamReader(source, open_s, silence_s)
     return VideoReader(Path(source.address)) if source.kind == "video" else SequenceReader(source.address)
@@ -46,14 +47,15 @@ def _rgb(image: media.Picture) -> Picture:
 class CameraReader:
     """A local camera. Its read blocks until the driver has a picture and cannot be woken."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, mode: Mode | None = None) -> None:
         self._number = number
+        self._mode = mode
         self._opened: cv2.VideoCapture | None = None
         self._gave = False
 
     def open(self) -> None:
         """Open the camera; see ``cameras.open_camera``."""
-        self._opened = cameras.open_camera(self._number)
+        self._opened = cameras.open_camera(self._number, self._mode)
 
     def read(self) -> Grab:
         """Wait for the next picture.

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from core import media
+from core.capture.v4l2 import Mode
 from core.errors import UserError
 
 Kind = Literal["camera", "stream", "video", "sequence"]
@@ -18,7 +19,7 @@ SCHEMES: Final = ("http", "https", "rtsp", "rtsps", "rtmp")
 SEQUENCE_RATE: Final = 25.0
 """Pictures of a sequence a second: their files say nothing about it."""
 
-_CAMERA = re.compile(r"camera:(\d{1,3})")
+_CAMERA = re.compile(r"camera:(\d{1,3})(?::(\d{2,5})x(\d{2,5})(?:@(\d{1,3}(?:\.\d+)?))?)?")
 _PATTERN = re.compile(r"%0?(\d*)d")
 
 
@@ -31,12 +32,14 @@ class Source:
         given: as the user named it, without the password.
         address: the URL, the path, or the camera's number.
         name: short, fit for a file name.
+        mode: of a camera, None for the one it takes by itself.
     """
 
     kind: Kind
     given: str
     address: str
     name: str
+    mode: Mode | None = None
 
     @property
     def is_file(self) -> bool:
@@ -63,8 +66,10 @@ def parse(text: str) -> Source:
     if text.startswith("camera:"):
         camera = _CAMERA.fullmatch(text)
         if camera is None:
-            raise UserError(f"{text} is no camera", "give its number, such as camera:0")
-        return Source("camera", text, camera[1], f"camera-{camera[1]}")
+            raise UserError(f"{text} is no camera", "give its number, such as camera:0 or camera:0:640x480@30")
+        number, width, height, rate = camera.groups()
+        mode = None if width is None else Mode(int(width), int(height), float(rate or 0))
+        return Source("camera", text, number, f"camera-{number}", mode)
     if "://" in text:
         return _stream(text)
     path = Path(text)
