@@ -50,16 +50,27 @@ def _bench_training(device: str, compile_too: bool, processes: int) -> dict[str,
 
 
 def _bench_window(quick: bool) -> dict[str, Any]:
+    return dict(_of_the_window("window").run(quick=quick))
+
+
+def _bench_live_window(checkpoint: str) -> dict[str, Any]:
+    return dict(_of_the_window("live").run(checkpoint))
+
+
+def _of_the_window(bench: str) -> Any:
     try:
-        from app.bench import window
+        return importlib.import_module(f"app.bench.{bench}")
     except ImportError as error:
         raise RunError(f"the window cannot open ({error})", "`bonesight doctor` tells how to mend that") from error
-    return dict(window.run(quick=quick))
 
 
 HANDED_IN: Final[dict[str, dict[str, Callable[..., object]]]] = {
     "doctor": {"check_sets": _check_sets},
-    "bench": {"bench_training": _bench_training, "bench_window": _bench_window},
+    "bench": {
+        "bench_training": _bench_training,
+        "bench_window": _bench_window,
+        "bench_live_window": _bench_live_window,
+    },
 }
 """Word -> what the command's arguments carry besides the user's words: core may not know training, this file may."""
 

@@ -47,7 +47,7 @@ def _ioctl(handle: int, request: int, buffer: bytearray) -> int:
     # Not there on every system; who asks for modes elsewhere is told that none are known.
     import fcntl
 
-    return fcntl.ioctl(handle, request, buffer, True)
+    return int(fcntl.ioctl(handle, request, buffer, True))
 
 
 def modes(device: Path, ioctl: Ioctl = _ioctl) -> list[Mode]:

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,69 +21,6 @@ from core.errors import UserError
 EARLY_S: Final = 60.0
 """When memory is read first: what is allocated once is there by then."""
 BREAK_EVERY_S: Final = 15.0
-_BOUNDARY: Final = "next-picture"
-
-
-class _Camera(ThreadingHTTPServer):
-    """Sends JPEGs in a circle at a rate, to every connection, each for ``BREAK_EVERY_S``."""
-
-    daemon_threads = True
-
-    def __init__(self, pictures: list[bytes], rate: float) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.pictures = pictures
-        self.rate = rate
-        self.closing = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/video"
-
-
-class _Connection(BaseHTTPRequestHandler):
-    server: _Camera
-
-    def do_GET(self) -> None:
-        """Send the stream."""
-        self.send_response(200)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        self.end_headers()
-        camera, number = self.server, 0
-        started = time.monotonic()
-        with suppress(OSError):
-            while not camera.closing.is_set() and time.monotonic() - started < BREAK_EVERY_S:
-                body = camera.pictures[number % len(camera.pictures)]
-                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
-                self.wfile.write(head.encode() + body + b"\r\n")
-                number += 1
-                camera.closing.wait(max(0.0, started + number / camera.rate - time.monotonic()))
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def _camera(rate: float) -> Iterator[_Camera]:
-    """Serve the walk of ``bench_live``."""
-    import cv2
-
-    from core.commands import bench_live
-    from core.media import video_frames
-
-    pictures = []
-    with tempfile.TemporaryDirectory() as folder:
-        for frame in video_frames(bench_live.write_walk(Path(folder) / "walk.avi", seconds=2.0)):
-            pictures.append(cv2.imencode(".jpg", frame.image[..., ::-1])[1].tobytes())
-    camera = _Camera(pictures, rate)
-    thread = threading.Thread(target=camera.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    try:
-        yield camera
-    finally:
-        camera.closing.set()
-        camera.shutdown()
-        camera.server_close()
-        thread.join(5)
 
 
 @dataclass(frozen=True)
@@ -138,6 +72,7 @@ def run(device: str, checkpoint_name: str, minutes: float) -> dict[str, Any]:
     from core import checkpoint
     from core.capture import sources
     from core.capture.live import Capture
+    from core.commands.network_camera import serve_walk
     from core.follow import Follower
     from core.predictor import Predictor
 
@@ -146,7 +81,7 @@ def run(device: str, checkpoint_name: str, minutes: float) -> dict[str, Any]:
     early_s = min(EARLY_S, seconds / 2)
     held: dict[str, Held] = {}
     poses = 0
-    with _camera(rate=30.0) as camera:
+    with serve_walk(30.0, BREAK_EVERY_S) as camera:
         follower = Follower(predictor.predict, smooth=True)
         before = Held.now()
         capture = Capture(sources.parse(camera.url))
