@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # libgomp's threads spin while they wait, which starves every other process; it reads this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# NumPy's own threads would wait for torch's at every product of small matrices, the window's drawing among them: seven
+# times as long on a busy machine of two cores. Read when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "predict": ("core.commands.predict", "poses of pictures, folders and videos"),

@@ -21,6 +21,8 @@ from core.errors import UserError
 EARLY_S: Final = 60.0
 """When memory is read first: what is allocated once is there by then."""
 BREAK_EVERY_S: Final = 15.0
+RECONNECTED_S: Final = 10.0
+"""A connection that is broken at the end is back by then."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,11 @@ def run(device: str, checkpoint_name: str, minutes: float) -> dict[str, Any]:
                 frame = capture.take(min(1.0, seconds - spent))
                 if frame is not None:
                     poses += follower.step(frame.image, frame.time_s).seen.value == "followed"
-                if spent >= early_s and "early" not in held:
+                # Only while connected: each connection has a thread and a handle at both its ends.
+                if frame is not None and spent >= early_s and "early" not in held:
                     held["early"] = Held.now()
-            held["end"] = Held.now()
+            if capture.take(RECONNECTED_S) is not None:
+                held["end"] = Held.now()
     held = {"before": before, **held, "after": Held.now()}
     return {
         "minutes": minutes, "frames": capture.arrived, "dropped": capture.dropped, "poses": poses,
@@ -115,6 +119,9 @@ def report(figures: dict[str, Any]) -> None:
         if held is not None:
             memory, handles = ("-" if held[key] is None else f"{held[key]:g}" for key in ("memory_mb", "handles"))
             print(f"  {title:24}{memory:>12}{held['threads']:>10}{handles:>10}")
+    early, end = (figures["held"].get(name, {}).get("memory_mb") for name in ("early", "end"))
+    if early is not None and end is not None:
+        print(f"  {end - early:+.1f} MB from early to the end")
     print(
         f"  {figures['poses']} poses in {figures['frames']} frames, {figures['dropped']} passed while one was "
         f"looked at, {figures['reconnections']} new connections"
