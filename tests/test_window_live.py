@@ -74,6 +74,7 @@ def test_an_address_that_is_typed_is_shown_live_with_pose_state_rate_and_latency
     live, bar = window.live_mode.live, window.live_mode.bar
     assert bar is not None and not bar.isVisible()
     open_live(window, qtbot, served.url)
+    assert window.picture.empty.title.text() == "Starting…"
     qtbot.waitUntil(lambda: shows_somebody(window))
     picture = window.state.picture
     assert picture is not None
@@ -171,6 +172,7 @@ def test_a_source_that_cannot_be_shown_is_one_sentence_and_the_picture_stays(
     window = open_window(photo)
     open_live(window, qtbot, served.path(path))
     qtbot.waitUntil(lambda: bool(window.toasts.texts))
+    assert window.picture.empty.title.text().startswith("Open a picture"), "no longer that it starts"
     assert words in window.toasts.texts[0] and served.path(path) in window.toasts.texts[0]
     assert window.live_mode.bar.state.text() == "faulted" and not window.live_mode.live.on
     assert window.picture.title.text() == "photo.png" and window.state.pose is not None

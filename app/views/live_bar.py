@@ -15,7 +15,7 @@ from app.theme import Theme, ThemeWatcher
 from app.views.latency_bar import LatencyBar
 from app.views.panel import ElidedLabel, keep_keys
 
-_HINT: Final = "camera:0, camera:0:1280x720@30, http://192.168.1.20:8080/video, rtsp://…, or a video file"
+_HINT: Final = "camera:0, http://192.168.1.20:8080/video, rtsp://…, or a video file"
 _SWITCHES: Final = ("live_filter", "live_several", "record")
 
 

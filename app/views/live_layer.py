@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPointF
 from app.colours import ColourMode, bone_colours, joint_colours
 from app.live.live import Live
 from app.state import AppState
-from app.views.picture import PicturePanel
+from app.views.picture import EMPTY_TEXT, EMPTY_TITLE, PicturePanel
 from app.views.skeleton_item import SkeletonItem
 from core.pose import Pose
 
@@ -31,7 +31,7 @@ class LiveLayer(QObject):
         state.moved.connect(self._show)
         state.pose_changed.connect(self._show)
         state.live_changed.connect(self._show)
-        live.changed.connect(picture.refresh)
+        live.changed.connect(self._say)
         picture.clicked.connect(self._clicked)
         picture.note_instead = self.note
 
@@ -45,8 +45,17 @@ class LiveLayer(QObject):
         if live.seen in _WORDS or pose is None:
             return _WORDS.get(live.seen, "").format(track=live.track)
         more = len(live.others) + len(self._state.others)
-        several = f", {more} more: click one to follow, or E" if more else ""
-        return f"person {live.track}, mean confidence {100 * pose.mean_confidence:.0f} %{several}"
+        several = f", {more} more (E)" if more else ""
+        return f"person {live.track}, {100 * pose.mean_confidence:.0f} % sure{several}"
+
+    def _say(self) -> None:
+        """Say how the source is, also before its first picture."""
+        live, empty = self._live, self._picture.empty
+        if live.on and self._state.picture is None:
+            empty.say(f"{live.word[:1].upper()}{live.word[1:]}…", live.trouble or "The first picture is awaited.")
+        else:
+            empty.say(EMPTY_TITLE, EMPTY_TEXT)
+        self._picture.refresh()
 
     def _show(self) -> None:
         live, display = self._state.live, self._state.display

@@ -31,8 +31,8 @@ _NARROWEST = 240
 _ROOM_FOR_CAPTION = 470
 _ROOM_FOR_OPACITY = 400
 """From these widths in pixels on, the header has them."""
-_EMPTY_TITLE = "Open a picture of a person"
-_EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
+EMPTY_TITLE = "Open a picture of a person"
+EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
 
 
 class BoxListener(Protocol):
@@ -79,7 +79,7 @@ class PicturePanel(Panel):
         for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
             item.setZValue(order)
             self.box_view.addItem(item, ignoreBounds=item is not self._image)
-        self.empty = EmptyState(_EMPTY_TITLE, _EMPTY_TEXT)
+        self.empty = EmptyState(EMPTY_TITLE, EMPTY_TEXT)
         self._pages = QStackedWidget()
         self._pages.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._pages.addWidget(self.empty)
