@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 
 import pytest
-from pytestqt.qtbot import QtBot
 
 import main
-from app.bench import live
 from core.commands import bench, bench_live, soak
 
 
@@ -32,25 +29,6 @@ def test_the_live_bench_measures_parts_that_add_up(
     assert figures["poses_per_s"] > 0
     printed = capsys.readouterr().out
     assert "poses a second" in printed and "no display" in printed
-
-
-def test_with_drawing_the_window_is_measured_from_arrival_to_screen(
-    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("BONESIGHT_NO_GL", "1")  # opening it takes longer than all the rest
-    monkeypatch.setattr(bench_live, "SECONDS", 2.0)
-    monkeypatch.setattr(bench_live, "WARM_UP_S", 0.2)
-    figures = live.run("compact-geo")
-    parts = ["grab", "locate", "crop", "infer", "decode", "draw"]
-    assert list(figures["latency_ms"]) == ["whole", *parts] and list(figures["share"]) == parts
-    assert sum(figures["share"].values()) == pytest.approx(1.0, abs=0.01)
-    assert figures["latency_ms"]["draw"]["median"] > 0 and figures["poses_per_s"] > 0
-    assert 0 < figures["poses"] <= figures["frames"] - figures["dropped"] and figures["frames"] >= 20
-    bench_live.report(figures)
-    printed = capsys.readouterr().out
-    assert "until it is drawn" in printed and "from arrival to screen" in printed
-    left = [thread.name for thread in threading.enumerate() if thread.name.split()[0] in ("grabber", "keeper")]
-    assert not left, "the source is let go of"
 
 
 def test_a_long_stream_with_broken_connections_leaves_no_memory_threads_or_handles(

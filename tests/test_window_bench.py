@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from conftest import ROOT, RunMain
 from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
+from app.bench import live
 from app.bench.heartbeat import Heartbeat
 from app.bench.waiting import rest
+from core.commands import bench_live
 
 
 @pytest.mark.timeout(300)
@@ -42,6 +45,25 @@ def test_the_bench_of_the_window_measures_and_leaves_nothing_behind(tmp_path: Pa
     if figures["space_update"] is not None:
         assert figures["space_update"]["cpu_ms"] < 6
     assert "left behind: no thread, no open file, no process" in done.stdout
+
+
+def test_with_drawing_the_window_is_measured_from_arrival_to_screen(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BONESIGHT_NO_GL", "1")  # opening it takes longer than all the rest
+    monkeypatch.setattr(bench_live, "SECONDS", 2.0)
+    monkeypatch.setattr(bench_live, "WARM_UP_S", 0.2)
+    figures = live.run("compact-geo")
+    parts = ["grab", "locate", "crop", "infer", "decode", "draw"]
+    assert list(figures["latency_ms"]) == ["whole", *parts] and list(figures["share"]) == parts
+    assert sum(figures["share"].values()) == pytest.approx(1.0, abs=0.01)
+    assert figures["latency_ms"]["draw"]["median"] > 0 and figures["poses_per_s"] > 0
+    assert 0 < figures["poses"] <= figures["frames"] - figures["dropped"] and figures["frames"] >= 20
+    bench_live.report(figures)
+    printed = capsys.readouterr().out
+    assert "until it is drawn" in printed and "from arrival to screen" in printed
+    left = [thread.name for thread in threading.enumerate() if thread.name.split()[0] in ("grabber", "keeper")]
+    assert not left, "the source is let go of"
 
 
 def test_without_a_display_the_bench_of_the_window_says_so(run_main: RunMain) -> None:
