@@ -73,6 +73,8 @@ class OthersLayer(QObject):
 
     def _moved(self, position: QPointF) -> None:
         others = self._state.others if self._state.display.others else ()
+        if not others:
+            return
         point = self._picture.box_view.mapSceneToView(position)
         own = [] if self._state.pose is None else [locate.box_of_joints(self._state.pose.joints_px)]
         number = locate.at([*(other.box_px for other in others), *own], point.x(), point.y())
