@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.pop("QT_QPA_PLATFORM", None)  # pytest-xvfb gives a screen with OpenGL; offscreen has none
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-if WORKERS > 1:  # processes that share the cores
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+# Test processes share the cores.
+os.environ.setdefault(
+    "OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+)
 
 import cv2
 import numpy as np
