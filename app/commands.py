@@ -25,6 +25,7 @@ from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.timeline import TimelinePanel
+from core.reading import SWITCHES
 
 
 class Commands:
@@ -109,8 +110,7 @@ class Commands:
             "strips": lambda on: state.set_display(strips=on),
             "open_checkpoint": lambda _: self.open_checkpoint(),
             "model_next": lambda _: self.next_model(),
-            "mirror": session.set_mirror,
-            "refine": session.set_refine,
+            **{each.name: lambda on, name=each.name: session.set_reading(**{name: on}) for each in SWITCHES},
             "shortcuts": lambda _: help_pages.show_page(
                 self._window, "Keyboard and mouse", actions.help_text(), (760, 640)
             ),

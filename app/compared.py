@@ -108,8 +108,7 @@ class Compared(QObject):
                 self.pose, self.comparison = kept, compare(a, kept)
             if not self._playback.playing:
                 # What is kept of a video has no heatmaps; while it plays, nobody could see them.
-                how = (state.mirror, state.refine)
-                self.inference.infer(InferenceRequest(self._token, picture.rgb, a.box_px, *how))
+                self.inference.infer(InferenceRequest(self._token, picture.rgb, a.box_px, state.reading))
         looking = self.on and self.model is not None and a is not None and kept is None and not self._playback.playing
         if looking:
             self.activity = f"{self.letter} looks at the box that A looked at"
@@ -161,8 +160,8 @@ class Compared(QObject):
         self._run_token += 1
         self.running, self._found_in_run = True, 0
         request = RunRequest(
-            self._run_token, clip, model, start, before=None, seeds=(), mirror=self._state.mirror,
-            refine=self._state.refine, boxes=lead.boxes_px(start, stop),
+            self._run_token, clip, model, start, before=None, seeds=(), reading=self._state.reading,
+            boxes=lead.boxes_px(start, stop),
         )  # fmt: skip
         self.inference.run_ahead(request)
 

@@ -190,7 +190,7 @@ class ComparingMany(QObject):
         if not self.service.isRunning():
             self.service.start()
         sources = (source, *(other.source for other in others))
-        self.service.compare(FolderRequest(self._token, state.trail, sources, state.mirror, state.refine))
+        self.service.compare(FolderRequest(self._token, state.trail, sources, state.reading))
         self.changed.emit()
 
     def _stop_pictures(self) -> None:

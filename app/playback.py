@@ -203,7 +203,7 @@ class Playback(QObject):
         model = self._state.model
         if self.clip is None or self._tracks is None or model is None:
             return
-        key = (model.source, model.sha256, self._state.mirror, self._state.refine, self.seeds)
+        key = (model.source, model.sha256, self._state.reading, self.seeds)
         track = self._tracks.of(key)
         if self.track is not None and self._key is not None and self._key[:-1] == key[:-1] and not track.known.any():
             track.take_over(self.track, first_difference(self._key[-1], self.seeds) or 0)
@@ -249,7 +249,7 @@ class Playback(QObject):
             return
         token = self._state.next_token()
         box = known.box_px if known is not None else box
-        self._inference.infer(InferenceRequest(token, picture.rgb, box, self._state.mirror, self._state.refine))
+        self._inference.infer(InferenceRequest(token, picture.rgb, box, self._state.reading))
 
     def _start_run(self) -> None:
         clip, track, model = self.clip, self.track, self._state.model
@@ -262,7 +262,7 @@ class Playback(QObject):
         self._run_token += 1
         self.running = True
         before = track.get(start - 1) if start else None
-        how = (self.seeds, self._state.mirror, self._state.refine)
+        how = (self.seeds, self._state.reading)
         self._inference.run_ahead(RunRequest(self._run_token, clip, model, start, before, *how))
 
     def _end_run(self) -> None:

@@ -271,8 +271,7 @@ class Session(QObject):
             self.playback.look()
             return
         self.state.set_activity("looking for the person" if self.state.box_px is None else "looking at the box")
-        request = InferenceRequest(token, picture.rgb, self.state.box_px, self.state.mirror, self.state.refine)
-        self.inference.infer(request)
+        self.inference.infer(InferenceRequest(token, picture.rgb, self.state.box_px, self.state.reading))
 
     def nudge_box(self, across: int = 0, down: int = 0, larger: int = 0) -> None:
         """Move the person's box, or make it larger or smaller about its middle, by so many steps."""
@@ -302,16 +301,11 @@ class Session(QObject):
         elif box != self.state.box_px:
             self.undo_stack.push(GiveBox(self._apply_box, self.state.box_px, box, nudge))
 
-    def set_mirror(self, mirror: bool) -> None:
-        """Switch mirror averaging and look again."""
-        if mirror != self.state.mirror:
-            self.state.set_mirror(mirror)
-            self.ask_for_pose()
-
-    def set_refine(self, refine: bool) -> None:
-        """Switch refining in space and look again."""
-        if refine != self.state.refine:
-            self.state.set_refine(refine)
+    def set_reading(self, **switches: bool) -> None:
+        """Change how poses are read, the fields of Reading by name, and look again."""
+        before = self.state.reading
+        self.state.set_reading(**switches)
+        if self.state.reading != before:
             self.ask_for_pose()
 
     def _apply_box(self, box: Box | None) -> None:

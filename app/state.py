@@ -21,6 +21,7 @@ from app.sources import Box, Truth
 from core import skeleton
 from core.locate import Candidate
 from core.pose import Pose
+from core.reading import Reading
 
 
 class HeatmapMode(StrEnum):
@@ -158,8 +159,7 @@ class AppState(QObject):
     display_changed = Signal()
     models_changed = Signal()
     model_changed = Signal()
-    mirror_changed = Signal()
-    refine_changed = Signal()
+    reading_changed = Signal()
     trail_changed = Signal()
     activity_changed = Signal()
 
@@ -175,8 +175,7 @@ class AppState(QObject):
         self.display = Display()
         self.models: tuple[ModelEntry, ...] = ()
         self.model: ModelEntry | None = None
-        self.mirror = True
-        self.refine = False
+        self.reading = Reading()
         self.trail: tuple[Path, ...] = ()
         self.trail_index = -1
         self.activity = ""
@@ -267,17 +266,12 @@ class AppState(QObject):
             self.model, self.device = model, device
             self.model_changed.emit()
 
-    def set_mirror(self, mirror: bool) -> None:
-        """Switch the averaging with the mirrored picture."""
-        if mirror != self.mirror:
-            self.mirror = mirror
-            self.mirror_changed.emit()
-
-    def set_refine(self, refine: bool) -> None:
-        """Switch the bending of the skeleton in space towards bones that can be real."""
-        if refine != self.refine:
-            self.refine = refine
-            self.refine_changed.emit()
+    def set_reading(self, **switches: bool) -> None:
+        """Change how poses are read: the fields of Reading by name."""
+        reading = replace(self.reading, **switches)
+        if reading != self.reading:
+            self.reading = reading
+            self.reading_changed.emit()
 
     def set_trail(self, paths: Sequence[Path], index: int) -> None:
         """Set the pictures that next and previous step through."""

@@ -36,8 +36,7 @@ class StatusBar(QStatusBar):
         self.activity.setText(f"{state.activity[0].upper()}{state.activity[1:]}…" if state.activity else idle)
         trail = f"{state.trail_index + 1} of {len(state.trail)}" if state.trail else ""
         size = "" if state.picture is None else "{} × {} px".format(*state.picture.size_px)
-        refined = ", refined" if state.pose is not None and state.pose.refined else ""
-        model = "no model" if state.model is None else f"{state.model.name}{refined}"
+        model = "no model" if state.model is None else ", ".join([state.model.name, *_differences(state)])
         latency = "" if state.latency_ms is None else f"pose in {state.latency_ms:.0f} ms"
         for label, text in (
             (self.place, trail), (self.size, size), (self.model, model), (self.device, state.device.upper()),
@@ -45,3 +44,12 @@ class StatusBar(QStatusBar):
         ):  # fmt: skip
             label.setText(text)
             label.setVisible(bool(text))
+
+
+def _differences(state: AppState) -> list[str]:
+    """Say in what the pose that is shown was read in another way than usual."""
+    pose = state.pose
+    if pose is None:
+        return []
+    highest = state.reading.peaks and pose.decoded_by == "peaks"
+    return [*(["highest peaks"] if highest else []), *(["refined"] if pose.refined else [])]

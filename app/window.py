@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -41,6 +42,7 @@ from app.views.skeleton3d import Skeleton3DPanel
 from app.views.thumbnails import ThumbnailsPanel
 from app.views.timeline import TimelinePanel
 from core.compare import LETTERS
+from core.reading import SWITCHES
 
 
 class MainWindow(QMainWindow):
@@ -183,8 +185,8 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
         for signal in (
-            state.display_changed, state.mirror_changed, state.refine_changed, state.picture_changed,
-            state.trail_changed, state.live_changed,
+            state.display_changed, state.reading_changed, state.picture_changed, state.trail_changed,
+            state.live_changed,
         ):  # fmt: skip
             signal.connect(self._sync_actions)
         self.comparing.compared.connect(self._sync_actions)
@@ -213,8 +215,7 @@ class MainWindow(QMainWindow):
             "turn": display.turning,
             "strips": display.strips,
             "why": display.why,
-            "mirror": self.state.mirror,
-            "refine": self.state.refine,
+            **asdict(self.state.reading),
         }
         for key, checked in checks.items():
             actions[key].setChecked(checked)
@@ -246,8 +247,7 @@ class MainWindow(QMainWindow):
     # Remembering
 
     def _restore_options(self) -> None:
-        self.state.set_mirror(self.settings.flag("mirror", True))
-        self.state.set_refine(self.settings.flag("refine", False))
+        self.state.set_reading(**{each.name: self.settings.flag(each.name, each.default) for each in SWITCHES})
         last = [self.settings.text(f"model_{letter.lower()}") for letter in LETTERS[1:]]
         self.comparing.preferred = tuple(source for source in last if source)
         verdict = self.settings.text("colours") == ColourMode.VERDICT
@@ -265,8 +265,8 @@ class MainWindow(QMainWindow):
     def _save_options(self) -> None:
         settings, display = self.settings, self.state.display
         settings.save_window(self)
-        settings.set("mirror", self.state.mirror)
-        settings.set("refine", self.state.refine)
+        for name, on in asdict(self.state.reading).items():
+            settings.set(name, on)
         settings.set("opacity", display.opacity)
         settings.set("colours", display.colours)
         settings.set("labels", display.labels)

@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.locate import LOCATE_BY, LocateBy, Locator
 from core.network import fold_batch_norm, place
 from core.pose import LocatedBy, Pose
+from core.reading import Reading
 
 FloatArray = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -62,12 +63,8 @@ class Predictor:
     Args:
         checkpoint: from ``core.checkpoint.load``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        flip: average with the mirrored picture: slower by half to twice, steadier.
+        flip, refine, peaks: ``Reading``'s mirror, refine and peaks.
         precision: ``auto`` (bfloat16 where it is native) or ``float32``.
-        peaks: take every map's highest peak, as the paper does, also where the checkpoint knows how likely joints are
-            together (``core.pictorial``).
-        refine: bend the skeleton in space towards bones that can be real (``core.refine``); the picture's joints and
-            the network's own depth stay as they are.
         locate_by: how a person without a given box is found: ``search``, or ``network`` (``locate.Locator``, where
             its file is there).
 
@@ -81,9 +78,8 @@ class Predictor:
     ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
         self.device = choose_device(device)
-        self.flip = flip
-        self.refine = refine
-        self.peaks = peaks
+        self.reading = Reading(mirror=flip, peaks=peaks, refine=refine)
+        """How poses are read; may be replaced from one picture to the next."""
         self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
@@ -146,7 +142,7 @@ class Predictor:
 
         ``flip`` overrides the predictor's own setting.
         """
-        flip = self.flip if flip is None else flip
+        flip = self.reading.mirror if flip is None else flip
         images = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
         images = images.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float().div_(255.0)
         count = len(images)
@@ -226,11 +222,11 @@ class Predictor:
         matrices = [crop.crop_to_picture(box, side) for box in boxes]
         crops = np.stack([crop.cut(image, matrix, side) for image, matrix in zip(images, matrices, strict=True)])
         maps, depths = self.raw(crops, flip)
-        structure = None if self.peaks else self._structure
+        structure = None if self.reading.peaks else self._structure
         decoded = heatmap.decode(maps, self._config.maps, structure)
         shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
         # Only refining needs it.
-        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.refine else None
+        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.reading.refine else None
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
         to_crop = side / self._config.heatmap_px
         poses = []
@@ -259,7 +255,7 @@ class Predictor:
                     checkpoint_name=self.checkpoint.info.name,
                     checkpoint_sha256=self.checkpoint.info.sha256,
                     decoded_by="peaks" if structure is None else "limbs",
-                    refined=self.refine,
+                    refined=self.reading.refine,
                 )
             )
         return poses

@@ -25,6 +25,7 @@ from core import geometry
 from core.errors import UserError
 from core.locate import Candidate
 from core.pose import Pose
+from core.reading import Reading
 
 
 def write_picture(path: Path, width: int = 320, height: int = 400) -> Path:
@@ -47,10 +48,11 @@ class FakeModel:
         self.parts: dict[str, float] = {}
         self._backend = backend
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return a body in the middle of the box."""
-        self._backend.asked.append((self.entry.name, box, mirror))
-        return replace(self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box), refined=refine)
+        self._backend.asked.append((self.entry.name, box, reading))
+        pose = self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box)
+        return replace(pose, refined=reading.refine)
 
 
 class FakeBackend(Backend):
@@ -58,7 +60,7 @@ class FakeBackend(Backend):
 
     def __init__(self) -> None:
         self.crowd: list[Candidate] = []
-        self.asked: list[tuple[str, Box | None, bool]] = []
+        self.asked: list[tuple[str, Box | None, Reading]] = []
         self.answer: Callable[[str, tuple[int, int], Box | None], Pose] = lambda name, size, box: make_pose(
             size, box, name=name
         )

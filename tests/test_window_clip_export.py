@@ -163,7 +163,7 @@ def test_a_waiting_export_can_be_cancelled_and_is_given_up_where_the_poses_would
     assert any("a.csv was cancelled" in text for text in window.toasts.texts)
     window.actions_by_key["export_csv"].trigger()
     assert clips.busy
-    window.session.set_mirror(False)
+    window.session.set_reading(mirror=False)
     assert not clips.busy and any("a.csv was given up" in text for text in window.toasts.texts)
     gate.release(100)
     qtbot.waitUntil(lambda: is_computed(window))

@@ -21,6 +21,7 @@ from app.sources import Box
 from app.window import MainWindow
 from core import skeleton
 from core.pose import Pose
+from core.reading import Reading
 
 pytest_plugins = ("app_fixtures",)
 
@@ -59,7 +60,7 @@ def test_b_looks_at_the_box_that_a_looked_at(open_window: Opener, photo: Path) -
     a, b = window.state.pose, window.comparing.pose
     assert a is not None and b is not None
     assert (a.checkpoint_name, b.checkpoint_name) == ("one", "two")
-    assert backend.asked[-1] == ("two", a.box_px, True)
+    assert backend.asked[-1] == ("two", a.box_px, Reading())
     assert window.compared.isVisible() and window.compared.pickers[0].combo.currentText() == "two"
     assert window.picker.combo.currentText() == "one"
 

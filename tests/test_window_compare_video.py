@@ -22,6 +22,7 @@ from app.sources import Box
 from app.window import MainWindow
 from core import skeleton
 from core.pose import Pose
+from core.reading import Reading
 
 pytest_plugins = ("app_fixtures",)
 
@@ -47,7 +48,7 @@ class NumberedBackend(FakeBackend):
         model = super().load(source)
         backend = self
 
-        def predict(rgb: np.ndarray, box: Box | None, mirror: bool, refine: bool) -> Pose:
+        def predict(rgb: np.ndarray, box: Box | None, reading: Reading) -> Pose:
             name, frame = model.entry.name, number_in(rgb)
             if name != "one" and backend.gate is not None:
                 assert backend.gate.acquire(timeout=20)

@@ -25,6 +25,7 @@ from app.sources import Box
 from app.window import MainWindow
 from core.pose import Pose
 from core.predictor import Predictor
+from core.reading import Reading
 
 pytest_plugins = ("app_fixtures",)
 
@@ -136,8 +137,8 @@ def test_the_model_goes_to_the_processor_when_the_card_fails(
     model._predictor.device = "cuda"
     monkeypatch.setattr(Predictor, "predict", on_a_card)
     box: Box = (0.0, 0.0, 100.0, 100.0)
-    assert model.predict(gradient(100, 100), box, True, True).refined and model.device == "cpu"
-    model.predict(gradient(100, 100), box, False, False)
+    assert model.predict(gradient(100, 100), box, Reading(refine=True)).refined and model.device == "cpu"
+    model.predict(gradient(100, 100), box, Reading(mirror=False))
     assert asked == ["cuda", "cpu", "cpu"]
 
     def breaks(*_args: object, **_options: object) -> Pose:
@@ -145,7 +146,7 @@ def test_the_model_goes_to_the_processor_when_the_card_fails(
 
     monkeypatch.setattr(Predictor, "predict", breaks)
     with pytest.raises(RuntimeError, match="wrong in itself"):
-        model.predict(gradient(100, 100), box, False, False)
+        model.predict(gradient(100, 100), box, Reading(mirror=False))
 
 
 def test_an_answer_of_the_model_before_is_never_shown_as_the_new_ones(

@@ -265,9 +265,9 @@ def test_mirror_refine_and_filter_are_respected_from_the_next_frame_on(
     assert window.state.mirror
     open_live(window, qtbot, served.url)
     qtbot.waitUntil(lambda: shows_somebody(window))
-    assert backend.asked[-1][2] is True
+    assert backend.asked[-1][2].mirror
     window.actions_by_key["mirror"].trigger()
-    qtbot.waitUntil(lambda: backend.asked[-1][2] is False)
+    qtbot.waitUntil(lambda: not backend.asked[-1][2].mirror)
     window.actions_by_key["refine"].trigger()
     qtbot.waitUntil(lambda: window.state.pose is not None and window.state.pose.refined)
     assert window.actions_by_key["live_filter"].isChecked() and window.live_mode.live.options.smooth

@@ -23,6 +23,7 @@ from app.services.batch import BatchRequest
 from app.services.worker import WorkerState
 from app.window import MainWindow
 from core import export, skeleton
+from core.reading import Reading
 
 pytest_plugins = ("app_fixtures",)
 
@@ -172,7 +173,7 @@ def album(folder: Path, count: int) -> Path:
 
 
 def request(folder: Path, out: Path, weights: Path) -> BatchRequest:
-    return BatchRequest(folder, out, str(weights), mirror=False)
+    return BatchRequest(folder, out, str(weights), Reading(mirror=False))
 
 
 def test_a_folder_gives_the_files_of_predict_and_names_what_failed(

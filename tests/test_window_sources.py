@@ -19,6 +19,7 @@ from app.services.pictures import read_with_core
 from app.window import MainWindow
 from core import export, media
 from core.errors import UserError
+from core.reading import Reading
 
 pytest_plugins = ("app_fixtures",)
 
@@ -163,7 +164,7 @@ def test_a_picture_that_is_written_anew_is_shown_and_looked_at_anew(
         photo.write_bytes(data.tobytes())
     qtbot.waitUntil(lambda: blue_of(window) == 200)
     qtbot.waitUntil(lambda: window.state.pose is not None)
-    assert backend.asked[asked:] == [("one", box, True)]
+    assert backend.asked[asked:] == [("one", box, Reading())]
     assert window.picture.box_view.viewRect() == shown and window.state.box_px == box
     np.testing.assert_array_equal(window.picture._image.image, window.state.picture.shown)  # type: ignore[union-attr]
     # A picture of another size is a new one.

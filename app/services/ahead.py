@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.clip import Clip, Seeds
 from app.state import ModelEntry
 from core.pose import Pose
+from core.reading import Reading
 
 if TYPE_CHECKING:
     from app.services.backend import Model
@@ -29,8 +30,7 @@ class RunRequest:
         start: the first frame to look at.
         before: the pose of the frame before it, to track on from; None at the start of the clip.
         seeds: where tracking starts anew.
-        mirror: whether to average with the mirrored picture.
-        refine: whether to bend the skeleton in space towards bones that can be real.
+        reading: how the poses are read.
         boxes: (n, 4) px, a box for each of n frames from the start on, after which the run ends: another model's, to
             compare with it. None for a run to the end of the clip.
     """
@@ -41,8 +41,7 @@ class RunRequest:
     start: int
     before: Pose | None
     seeds: Seeds
-    mirror: bool
-    refine: bool = False
+    reading: Reading
     boxes: NDArray[np.float64] | None = None
 
 
@@ -58,7 +57,7 @@ class Run:
         self._reader: VideoReader = VideoReader(request.clip.path, request.clip.index)
         self._model = model
         self._tracker: Tracker = Tracker(
-            lambda rgb, box: model.predict(rgb, box, request.mirror, request.refine), before=request.before
+            lambda rgb, box: model.predict(rgb, box, request.reading), before=request.before
         )
 
     def step(self) -> tuple[int, Pose] | None:
@@ -84,7 +83,7 @@ class Run:
             return frame.index, self._tracker.pose(frame.image)
         x, y, width, height = (float(value) for value in request.boxes[frame.index - request.start])
         box = (x, y, width, height)
-        return frame.index, self._model.predict(frame.image, box, request.mirror, request.refine)
+        return frame.index, self._model.predict(frame.image, box, request.reading)
 
     def close(self) -> None:
         """Let go of the file."""

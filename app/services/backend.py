@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.sources import Box
 from app.state import ModelEntry
 from core.pose import Pose
+from core.reading import Reading
 
 if TYPE_CHECKING:
     from core.checkpoint import CheckpointInfo
@@ -25,7 +26,7 @@ class Model(Protocol):
     parts: dict[str, float]
     """Seconds spent in each part of looking (``core.timed``) since it was cleared."""
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
 
 
@@ -121,16 +122,16 @@ class TorchModel:
         """Where it runs."""
         return str(self._predictor.device)
 
-    def predict(self, rgb: NDArray[np.uint8], box: Box | None, mirror: bool, refine: bool) -> Pose:
+    def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return the pose of the person in the box, or of the person it finds.
 
         A graphics card that is full or gone is left for the processor, for good: slower is better than nothing.
         """
-        self._predictor.flip, self._predictor.refine = mirror, refine
+        self._predictor.reading = reading
         try:
             return self._predictor.predict(rgb, box=box)
         except RuntimeError:  # also what torch raises for memory that a card does not have
             if self.device == "cpu":
                 raise
             self._take("cpu")
-            return self.predict(rgb, box, mirror, refine)
+            return self.predict(rgb, box, reading)

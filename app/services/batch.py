@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QProcess, Signal
 from app.services import program
 from app.services.worker import WorkerState
 from core.errors import RunError
+from core.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,17 @@ class BatchRequest:
         folder: of pictures.
         out: folder for the results.
         model: bundled name or file of a checkpoint.
-        mirror: whether to average with the mirrored picture.
+        reading: how the poses are read.
         figures: format of the figures, empty for none.
         report: whether to write a report.
-        refine: whether to bend the skeletons in space towards bones that can be real.
     """
 
     folder: Path
     out: Path
     model: str
-    mirror: bool = True
+    reading: Reading = field(default_factory=Reading)
     figures: str = "png"
     report: bool = True
-    refine: bool = False
 
     def words(self) -> list[str]:
         """Return the command."""
@@ -48,11 +47,7 @@ class BatchRequest:
             command += ["--figure", str(self.out), "--figure-format", self.figures]
         if self.report:
             command += ["--report", str(self.out / "report.html")]
-        if not self.mirror:
-            command.append("--no-flip")
-        if self.refine:
-            command.append("--refine")
-        return [*command, "--", str(self.folder)]
+        return [*command, *self.reading.words(), "--", str(self.folder)]
 
 
 class BatchService(QObject):

@@ -15,6 +15,7 @@ from app.services.pictures import Reader
 from app.services.worker import Worker
 from core.compare import Comparison, compare_all
 from core.errors import UserError
+from core.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,13 @@ class FolderRequest:
         token: identifies the request; everything said about it carries it.
         paths: the pictures.
         sources: bundled names or files of the models, A's first.
-        mirror: whether to average with the mirrored picture.
-        refine: whether to bend the skeletons in space towards bones that can be real.
+        reading: how the poses are read.
     """
 
     token: int
     paths: tuple[Path, ...]
     sources: tuple[str, ...]
-    mirror: bool
-    refine: bool = False
+    reading: Reading
 
 
 class FolderCompareService(Worker):
@@ -92,9 +91,8 @@ class FolderCompareService(Worker):
 
     def _one(self, models: Sequence[Model], path: Path, request: FolderRequest) -> tuple[Comparison, ...]:
         rgb = self._reader(path)
-        how = (request.mirror, request.refine)
-        a = models[0].predict(rgb, None, *how)
-        found = compare_all([a, *(other.predict(rgb, a.box_px, *how) for other in models[1:])])
+        a = models[0].predict(rgb, None, request.reading)
+        found = compare_all([a, *(other.predict(rgb, a.box_px, request.reading) for other in models[1:])])
         if not np.isfinite([(each.mean_mm, each.mean_px) for each in found]).all():
             raise UserError(f"a network answered {path.name} with numbers that are not finite", "choose another model")
         return found

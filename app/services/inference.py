@@ -16,6 +16,7 @@ from app.services.worker import Worker
 from app.sources import Box
 from core.errors import UserError
 from core.pose import Pose
+from core.reading import Reading
 
 if TYPE_CHECKING:
     from app.services.live import Look
@@ -29,15 +30,13 @@ class InferenceRequest:
         token: identifies the request; its answer carries it back.
         rgb: (height, width, 3) uint8.
         box: (x, y, width, height) of the person in picture pixels, None to find the person.
-        mirror: whether to average with the mirrored picture.
-        refine: whether to bend the skeleton in space towards bones that can be real.
+        reading: how the pose is read.
     """
 
     token: int
     rgb: NDArray[np.uint8]
     box: Box | None
-    mirror: bool
-    refine: bool = False
+    reading: Reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +187,7 @@ class InferenceService(Worker):
             return
         started = time.perf_counter()
         try:
-            pose = self._model.predict(request.rgb, request.box, request.mirror, request.refine)
+            pose = self._model.predict(request.rgb, request.box, request.reading)
         except UserError as error:
             self.failed.emit(request.token, error)
             return

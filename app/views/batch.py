@@ -104,8 +104,7 @@ class BatchWindow(QDialog):
         self.bar.setRange(0, 0)
         self.open_button.setEnabled(False)
         figures, report = str(self.figures.currentData()), self.report.isChecked()
-        state = self._state
-        request = BatchRequest(folder, out, state.model.source, state.mirror, figures, report, state.refine)
+        request = BatchRequest(folder, out, self._state.model.source, self._state.reading, figures, report)
         self._service.start(request)
 
     def _show_state(self, state: WorkerState) -> None:

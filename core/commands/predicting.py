@@ -1,4 +1,4 @@
-"""How every command that predicts is told to: device, mirror averaging, reading of the limbs, refining."""
+"""How every command that predicts is told to: device, how a person is found, and how the pose is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from core.locate import LOCATE_BY
+from core.reading import SWITCHES, Reading
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
@@ -21,15 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="find a person by searching with the pose network, or by the locating network (default: %(default)s)",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
-    parser.add_argument("--no-flip", action="store_true", help="do not average with the mirrored picture: faster")
-    parser.add_argument(
-        "--peaks",
-        action="store_true",
-        help="take each heatmap's highest peak by itself, as the paper does, instead of reading both sides together",
-    )
-    parser.add_argument(
-        "--refine", action="store_true", help="bend the skeleton in space towards bones that can be real"
-    )
+    for switch in SWITCHES:
+        turned = "store_false" if switch.default else "store_true"
+        parser.add_argument(switch.metadata["flag"], dest=switch.name, action=turned, help=switch.metadata["help"])
 
 
 def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
@@ -41,16 +36,21 @@ def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     # Imported late: torch takes a second.
     from core.predictor import Predictor
 
-    return Predictor(
-        loaded, args.device, flip=not args.no_flip, refine=args.refine, peaks=args.peaks, locate_by=args.locate
-    )
+    made = Predictor(loaded, args.device, locate_by=args.locate)
+    made.reading = _reading(args)
+    return made
 
 
 def told(loaded: Checkpoint, args: argparse.Namespace) -> str:
     """Return in words what differs from the paper's plain way, for figures that are stored."""
+    reading = _reading(args)
     parts = [
-        "" if args.no_flip else "mirror averaging",
-        "" if args.peaks or loaded.structure is None else "limbs of both sides read together",
-        "refined in space" if args.refine else "",
+        "mirror averaging" if reading.mirror else "",
+        "" if reading.peaks or loaded.structure is None else "limbs of both sides read together",
+        "refined in space" if reading.refine else "",
     ]
     return "".join(f"; {part}" for part in parts if part)
+
+
+def _reading(args: argparse.Namespace) -> Reading:
+    return Reading(**{switch.name: getattr(args, switch.name) for switch in SWITCHES})
