@@ -65,8 +65,7 @@ class Live(QObject):
         self._drawing = self._replacing = False
         self._numbers_s = 0.0
         self._state.picture_changed.connect(self._leave_if_replaced)
-        self._state.mirror_changed.connect(self._take_options)
-        self._state.refine_changed.connect(self._take_options)
+        self._state.reading_changed.connect(self._take_options)
         self._state.display_changed.connect(self._take_options)
         session.pointed.connect(self.point_at)
 
@@ -268,7 +267,7 @@ class Live(QObject):
         self.changed.emit()
 
     def _take_options(self) -> None:
-        self.options.mirror, self.options.refine = self._state.mirror, self._state.refine
+        self.options.reading = self._state.reading
         self.options.besides = self._state.display.others
 
     def recent(self) -> list[str]:

@@ -22,6 +22,7 @@ from app.services.inference import InferenceService, is_finite
 from app.services.worker import Worker
 from app.sources import Box
 from core.errors import UserError
+from core.reading import Reading
 
 if TYPE_CHECKING:
     from app.services.backend import Model
@@ -69,8 +70,7 @@ class Shown:
 class Options:
     """What the user may change while frames come: read by the network's thread before each look."""
 
-    mirror: bool = False
-    refine: bool = False
+    reading: Reading = field(default_factory=Reading)
     smooth: bool = True
     several: bool = False
     by_network: bool = False
@@ -183,7 +183,7 @@ class People:
 
     def _look(self, image: Any, box: Box | None) -> Pose:
         assert self._model is not None
-        pose = self._model.predict(image, box, self.options.mirror, self.options.refine)
+        pose = self._model.predict(image, box, self.options.reading)
         if not is_finite(pose):
             raise UserError("the network answered with numbers that are not finite", "choose another model")
         return pose
