@@ -262,7 +262,7 @@ def test_mirror_refine_and_filter_are_respected_from_the_next_frame_on(
 ) -> None:
     backend = FakeBackend()
     window = open_window(None, backend)
-    assert window.state.mirror
+    assert window.state.reading.mirror
     open_live(window, qtbot, served.url)
     qtbot.waitUntil(lambda: shows_somebody(window))
     assert backend.asked[-1][2].mirror
