@@ -16,7 +16,7 @@ from app.comparing import Comparing
 from app.notifications import Notifier
 from app.playback import Playback
 from app.services import exporter
-from app.services.drawing import ComparisonRequest, DrawingService, DrawRequest
+from app.services.drawing import ComparisonRequest, DrawingService, DrawRequest, ImageRequest
 from app.settings import Settings
 from app.state import AppState, Picture
 from app.views.bones import BonesPanel
@@ -104,7 +104,7 @@ class Exports:
                 path, lambda: exporter.save_svg(lambda to, area: view.render(to, area), size, picture.title, path)
             )
         else:
-            self._save(path, lambda: exporter.save_image(self._picture.picture(), path))
+            self._save_image(self._picture.picture().toImage(), path)
 
     def export_3d(self) -> None:
         """Save the 3D view."""
@@ -117,7 +117,7 @@ class Exports:
             draw, size = self._space.draw, image.size()
             self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path))
         elif path is not None:
-            self._save(path, lambda: exporter.save_image(image, path))
+            self._save_image(image, path)
 
     def export_space_film(self) -> None:
         """Save the 3D view as a video: the body turning around, or a video's motion."""
@@ -132,7 +132,7 @@ class Exports:
         """Save everything that is on screen."""
         path = self._ask_where("window", (PNG,))
         if path is not None:
-            self._save(path, lambda: exporter.save_image(window_picture(self._window), path))
+            self._save_image(window_picture(self._window).toImage(), path)
 
     def export_drawn(self, what: str, kinds: tuple[str, ...]) -> None:
         """Have a figure or report drawn into a file."""
@@ -221,6 +221,10 @@ class Exports:
             return path
         suffix = suffixes[kinds.index(chosen)] if chosen in kinds else suffixes[0]
         return path.with_name(path.name + suffix)
+
+    def _save_image(self, image: QImage, path: Path) -> None:
+        self._state.set_activity(f"saving {path.name}")
+        self.drawing.draw(ImageRequest(image, path))
 
     def _save(self, path: Path, write: Callable[[], None]) -> None:
         try:

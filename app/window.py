@@ -55,7 +55,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.setWindowTitle("Bonesight")
-        self.setWindowIcon(icons.icon("bonesight"))
+        self.setWindowIcon(icons.icon("bonesight", sizes=icons.LARGE_SIZES))
         self.setAcceptDrops(True)
         self.settings = settings
         self.themes = ThemeWatcher(application, _theme_choice(settings))

@@ -40,7 +40,7 @@ def saved(window: MainWindow, key: str, target: Path, qtbot: QtBot, monkeypatch:
 
 
 def test_export_writes_pictures_with_something_on_them(
-    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_window.gl = True
     window = open_window(photo)
@@ -51,12 +51,16 @@ def test_export_writes_pictures_with_something_on_them(
         monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (str(t), ""))
         window.actions_by_key[key].trigger()
         if key != "export_3d" or window.space.fault is None:
+            qtbot.waitUntil(target.is_file, timeout=20_000)
             assert target.stat().st_size > 2000
+            qtbot.waitUntil(lambda n=target.name: any(f"aved {n}" in text for text in window.toasts.texts))
+            assert not window.state.activity
     gone = photo / "a.png"  # a file where a folder should be
     monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args: (str(gone), ""))
     window.toasts.clear()
     window.actions_by_key["export_picture"].trigger()
-    assert "could not be written" in window.toasts.texts[-1]
+    qtbot.waitUntil(lambda: any("could not be written" in text for text in window.toasts.texts), timeout=20_000)
+    assert not window.state.activity
 
 
 def test_exported_numbers_are_those_on_screen(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -49,6 +52,26 @@ class Backend(Protocol):
         """Name everybody in a picture, the surest first; raise UserError for a damaged installation."""
 
 
+def load_library() -> bool:
+    """Load the largest library of torch so that the window can go on meanwhile; return whether it was done.
+
+    Python holds its lock while it imports, so a window would stand still for as long as the library takes. A function
+    that ctypes calls runs without the lock, ``dlopen`` as well; the import then finds the library there. Where that
+    does not work, the import does all by itself.
+    """
+    import ctypes
+    import importlib.util
+
+    found = importlib.util.find_spec("torch")
+    if os.name != "posix" or found is None or found.origin is None:
+        return False
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    path = Path(found.origin).parent / "lib" / f"libtorch_cpu.{suffix}"
+    load = ctypes.CDLL(None).dlopen
+    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    return load(os.fsencode(path), os.RTLD_NOW) is not None
+
+
 class TorchBackend:
     """The real one. It imports torch only in the worker's thread, so that the window is up before torch is."""
 
@@ -57,8 +80,7 @@ class TorchBackend:
 
     def prepare(self) -> None:
         """Import torch and leave one core to the window."""
-        import os
-
+        load_library()
         import cv2
         import torch
 

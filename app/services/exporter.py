@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPixmap
+from PySide6.QtGui import QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QAbstractItemView
 
@@ -17,12 +17,12 @@ from core.errors import UserError
 from core.pose import Pose
 
 
-def save_image(image: QImage | QPixmap, path: Path) -> None:
+def save_image(image: QImage, path: Path) -> None:
     """Write a PNG; raise UserError if the disk does not let us."""
     export.write_atomically(path, png(image))
 
 
-def png(image: QImage | QPixmap) -> bytes:
+def png(image: QImage) -> bytes:
     """Return a picture as PNG."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

@@ -43,8 +43,9 @@ class OtherSpace(QWidget):
         comparing, leader = self._comparing, self._leader
         there = self._place < len(comparing.others)
         views = comparing.on and not comparing.display.ghost and leader is not None and leader.scene is not None
-        if views and there and self.panel is None and leader is not None:
-            self.panel = self._make(leader)
+        if views and there and self.panel is None:
+            # After the pictures: a canvas takes long to make, and the window answers in between.
+            QTimer.singleShot(0, self, self._make)
         if self.panel is not None:
             self.panel.title.setText(f"3D {LETTERS[self._place + 1]}")
             self.panel.refresh()
@@ -68,13 +69,17 @@ class OtherSpace(QWidget):
         if self.panel is not None:
             QTimer.singleShot(0, self.panel, self.panel.put_in_place)
 
-    def _make(self, leader: Skeleton3DPanel) -> Skeleton3DPanel:
+    def _make(self) -> None:
+        leader = self._leader
+        if self.panel is not None or leader is None:
+            return
         panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)
         panel.shown_pose = self._pose
         self.layout().addWidget(panel)
         if panel.scene is not None and leader.scene is not None:
             panel.scene.follow(leader.scene)
-        return panel
+        self.panel = panel
+        self.refresh()
 
     def _pose(self) -> Pose | None:
         others = self._comparing.others
