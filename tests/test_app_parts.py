@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fakes import make_pose, write_picture
+from PySide6.QtGui import QFontMetricsF
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app import actions, sources
 from app.colours import VERDICT_COLOURS, ColourMode, bone_colours, heat_table
-from app.naming import JOINT_ORDER, short_name
+from app.naming import JOINT_ORDER, short_name, tiny_joint_name
 from app.services.worker import Mailbox
 from app.settings import Settings
+from app.state import AppState
+from app.theme import ThemeWatcher
 from app.views.heat import enlarge
-from app.views.heatmap_strip import crop_thumbnail
+from app.views.heatmap_strip import HeatmapStrip, crop_thumbnail
 from app.views.joint_tip import joint_tip
 from core import skeleton
 
@@ -143,3 +147,19 @@ def test_the_window_offers_the_files_that_core_reads() -> None:
 
     assert set(sources.PICTURE_SUFFIXES) == media.PICTURE_SUFFIXES
     assert set(sources.VIDEO_SUFFIXES) == media.VIDEO_SUFFIXES
+
+
+@pytest.mark.parametrize("width", range(210, 1300, 61))
+def test_the_names_under_the_heatmaps_never_touch(qtbot: QtBot, width: int) -> None:
+    strip = HeatmapStrip(AppState(), ThemeWatcher(QApplication.instance()))
+    qtbot.addWidget(strip)
+    strip.resize(width, 100)
+    font = strip.name_font()
+    if font is None:
+        assert width < 600, "at an ordinary width all joints are named"
+        return
+    middles = [strip.cell(place).center().x() for place in range(len(JOINT_ORDER))]
+    halves = [QFontMetricsF(font).horizontalAdvance(tiny_joint_name(joint)) / 2 for joint in JOINT_ORDER]
+    ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
+    starts = [middle - half for middle, half in zip(middles, halves, strict=True)]
+    assert all(end + 2.5 <= start for end, start in zip(ends, starts[1:], strict=False))

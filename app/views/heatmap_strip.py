@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QHelpEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.colours import JOINT_COLOURS, heat_table
@@ -19,8 +31,9 @@ from core import skeleton
 from core.pose import Pose
 
 _THUMB = 64
-_NARROWEST_NAMED = 24.0
-"""Under maps narrower than this there is no room for their names."""
+_FONT_PX = (11, 10, 9)
+"""Sizes of the names, the largest that leaves them apart; under maps too narrow for the smallest there are none."""
+_APART_PX = 3.0
 _NARROWEST = 210
 _GAP = 4
 _TEXT_HEIGHT = 30
@@ -132,9 +145,8 @@ class HeatmapStrip(QWidget):
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         theme, display, pose = self._themes.theme, self._state.display, self.shown_pose()
-        font = QFont(self.font())
-        font.setPixelSize(max(9, min(11, int(self._side(self.width()) / 4))))
-        painter.setFont(font)
+        font = self.name_font()
+        painter.setFont(font or _sized(self.font(), _FONT_PX[0]))
         for place, joint in enumerate(JOINT_ORDER):
             cell = self.cell(place)
             painter.fillRect(cell, QColor("#0c0d10" if theme.dark else "#d9dde4"))
@@ -147,7 +159,7 @@ class HeatmapStrip(QWidget):
             pen = QPen(QColor(theme.accent), 2.4) if chosen else QPen(QColor(theme.border), 1.0)
             painter.setPen(pen)
             painter.drawRect(cell)
-            if cell.width() < _NARROWEST_NAMED:
+            if font is None:
                 continue
             text = QRectF(cell.left() - _GAP, cell.bottom() + 3, cell.width() + 2 * _GAP, _TEXT_HEIGHT / 2)
             colour = QColor(*JOINT_COLOURS[joint])
@@ -157,11 +169,22 @@ class HeatmapStrip(QWidget):
                 painter.setPen(QColor(theme.muted))
                 text.translate(0, _TEXT_HEIGHT / 2 - 1)
                 painter.drawText(text, Qt.AlignmentFlag.AlignCenter, f"{100 * pose.confidence[joint]:.0f} %")
-        if self.cell(0).width() < _NARROWEST_NAMED:
+        if font is None:
             self._name_chosen(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(theme.accent), 1.0, Qt.PenStyle.DotLine))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def name_font(self) -> QFont | None:
+        """Return the font in which no name touches the next one's, None where there is no room for names."""
+        room = self._side(self.width()) + _GAP - _APART_PX
+        names = [tiny_joint_name(joint) for joint in JOINT_ORDER]
+        for size in _FONT_PX:
+            font = _sized(self.font(), size)
+            widths = [QFontMetricsF(font).horizontalAdvance(name) for name in names]
+            if all((one + other) / 2 <= room for one, other in pairwise(widths)):
+                return font
+        return None
 
     def _name_chosen(self, painter: QPainter) -> None:
         """Name the chosen joint alone: in a narrow strip the names would run into each other."""
@@ -188,3 +211,9 @@ class HeatmapStrip(QWidget):
             self._crop = QImage(pixels.data, _THUMB, _THUMB, 3 * _THUMB, QImage.Format.Format_RGB888).copy()
             self._maps = [heat_image(heatmap, self._table) for heatmap in pose.heatmaps]
         self.update()
+
+
+def _sized(font: QFont, size_px: int) -> QFont:
+    sized = QFont(font)
+    sized.setPixelSize(size_px)
+    return sized
