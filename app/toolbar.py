@@ -29,6 +29,9 @@ from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
 _TAKE_OUT = "…take out"
+_LETTERS = 11
+_FEWEST_LETTERS = 3
+"""Of a model's name, for which there is room in any case; the panels say the whole of it."""
 
 
 class ModelPicker(QWidget):
@@ -46,7 +49,7 @@ class ModelPicker(QWidget):
         self._open_file = open_file
         self._take_out = take_out
         self.combo = QComboBox()
-        self.combo.setMinimumContentsLength(11)
+        self.combo.setMinimumContentsLength(_LETTERS)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setAccessibleName(name)
         self.combo.setToolTip(tip)
@@ -54,7 +57,8 @@ class ModelPicker(QWidget):
         self.combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         keep_keys(self.combo)
         row = QHBoxLayout(self)
-        row.setContentsMargins(4, 0, 4, 0)
+        row.setContentsMargins(2, 0, 2, 0)
+        row.setSpacing(4)
         self.label = QLabel(name, objectName="muted")
         row.addWidget(self.label)
         row.addWidget(self.combo)
@@ -109,9 +113,13 @@ class _ToolStrip(QToolBar):
         self.fit()
 
     def fit(self) -> None:
-        """Show names where they fit."""
+        """Show names where they fit; where not even icons do, the models' names have less room."""
         both, icon = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
-        for style in (both, icon):
+        for style, letters in ((both, _LETTERS), (icon, _LETTERS), (icon, _FEWEST_LETTERS)):
+            for combo in self.findChildren(QComboBox):
+                combo.setMinimumContentsLength(letters)
+                # Qt keeps the least width that it once found.
+                combo.setFixedWidth(combo.sizeHint().width())
             for button in self.findChildren(QToolButton):
                 if button.icon().isNull() or button.objectName() == "qt_toolbar_ext_button":
                     continue

@@ -176,7 +176,7 @@ def test_the_3d_views_turn_and_zoom_together(open_window: Opener, photo: Path) -
     assert not other.isVisible()
     assert window.space.note.text() == "8 mm from B"
     window.actions_by_key["compare"].trigger()
-    assert window.space.note.text() == "floor squares 25 cm"
+    assert window.space.note.text() == "25 cm floor squares"
 
 
 def test_another_b_never_disturbs_a(open_window: Opener, qtbot: QtBot, photo: Path) -> None:

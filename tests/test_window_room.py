@@ -74,6 +74,25 @@ def test_what_is_narrow_leaves_out_instead_of_cutting(open_window: Opener, qtbot
         assert camera.elevation == 90.0
 
 
+def test_four_models_fit_a_small_screen_at_200_percent_with_whole_names(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    open_window.gl = True
+    window = open_window(photo)
+    window.resize(960, 540)
+    window.actions_by_key["compare"].trigger()
+    for name in ("a-long-named-run", "another-long-named-run"):
+        window.comparing.add(str(photo.with_name(f"{name}.safetensors")))
+    qtbot.waitUntil(lambda: len(window.comparing.comparisons) == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: window.minimumSizeHint().height() <= 540 and window.height() == 540)
+    export = window.chrome.export
+    qtbot.waitUntil(lambda: export.isVisible() and export.mapTo(window, export.rect().topRight()).x() < 960)
+    for table in (window.compare_panel.joints, window.compare_panel.bones):
+        names = [texts[0] for texts in table.texts()]
+        assert len(names) >= 14
+        qtbot.waitUntil(lambda t=table, n=names: t.columnWidth(0) > max(map(t.fontMetrics().horizontalAdvance, n)))
+
+
 def test_the_curves_of_a_run_without_steps_have_no_numbers(qtbot: QtBot, qapp: QApplication) -> None:
     curves = Curves(ThemeWatcher(qapp))
     qtbot.addWidget(curves)

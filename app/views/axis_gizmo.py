@@ -9,6 +9,8 @@ from vispy import scene
 from app.theme import Theme
 
 _ARM_PX = 34.0
+_LOWEST_PX = 160.0
+"""In a lower view the cross would lie over the body."""
 _CORNER_PX = (62.0, 62.0)
 _NAME_PX = np.array([48.0, 14.0])
 _NAMES = ("x right", "y down", "z away")
@@ -75,6 +77,7 @@ class AxisGizmo:
 
     def _draw(self) -> None:
         azimuth, elevation, height = self._last
+        self._lines.visible = self._names.visible = height >= _LOWEST_PX
         origin = np.array([_CORNER_PX[0], height - _CORNER_PX[1]])
         seen = screen_axes(azimuth, elevation)[:, :2]
         tips = origin + seen * _ARM_PX

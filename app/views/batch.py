@@ -25,6 +25,7 @@ from app.services.batch import BatchRequest, BatchService
 from app.services.worker import WorkerState
 from app.state import AppState
 from app.views.choosers import FolderRow, remaining_text
+from app.views.panel import size_for_screen
 
 
 class BatchWindow(QDialog):
@@ -39,7 +40,7 @@ class BatchWindow(QDialog):
         self._service = service
         self._failures = 0
         self.setWindowTitle("A folder through the network")
-        self.resize(620, 440)
+        size_for_screen(self, 620, 440)
         self.source = FolderRow("Folder of pictures", start_in)
         self.out = FolderRow("Folder for the results", start_in / "bonesight")
         self.figures = QComboBox()

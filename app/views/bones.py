@@ -39,6 +39,7 @@ _AROUND_TITLES: Final = 14
 """Pixels of the table: its width at least, the width from which on its titles fit in one line, what is around them."""
 _NARROWEST_LIVE: Final = 740
 """The same with the columns of a live source."""
+_ROOM_FOR_BARS: Final = 260
 LIVE_COLUMNS: Final = (6, 7)
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -198,7 +199,11 @@ class BonesPanel(Panel):
         self._refresh()
 
     def _give_room(self) -> None:
-        self.table.setMinimumWidth(_NARROWEST if self._state.live is None else _NARROWEST_LIVE)
+        narrowest = _NARROWEST if self._state.live is None else _NARROWEST_LIVE
+        self.table.setMinimumWidth(narrowest)
+        # In less room the bars' names would lie over each other.
+        self.bars.setVisible(self.width() - narrowest >= _ROOM_FOR_BARS)
+        self._refresh()
 
     def _make_table(self) -> QTableView:
         table = QTableView()
@@ -227,6 +232,7 @@ class BonesPanel(Panel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Give titles that are too long for their columns a second line."""
         super().resizeEvent(event)
+        self._give_room()
         header = self.table.horizontalHeader()
         lines = 1 if self.table.width() >= _ROOM_FOR_TITLES else 2
         header.setFixedHeight(lines * header.fontMetrics().lineSpacing() + _AROUND_TITLES)
@@ -254,7 +260,8 @@ class BonesPanel(Panel):
             self.sentence.setToolTip("")
             return
         report = pose.geometry
-        self.sentence.setText(f"{report.sentence()}  Geometry loss {report.loss:.4f}, its shares above the bars.")
+        shares = "" if self.bars.isHidden() else ", its shares above the bars"
+        self.sentence.setText(f"{report.sentence()}  Geometry loss {report.loss:.4f}{shares}.")
         self.sentence.setToolTip(
             "Geometry loss: within each group, the variance of length over canonical length, summed over the groups"
         )

@@ -17,7 +17,7 @@ from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.box_tools import PictureViewBox
 from app.views.heatmap_strip import HeatmapStrip
-from app.views.panel import EmptyState, Panel
+from app.views.panel import LOWEST_PX, EmptyState, Panel
 from app.views.picture import PicturePanel
 from app.views.pose_layer import PoseLayer
 from app.views.why import WhyCard
@@ -124,7 +124,7 @@ class OtherPicturePanel(Panel):
         self._place = place
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(200, 100)
+        self.graphics.setMinimumSize(200, LOWEST_PX)
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)
         self.graphics.setAccessibleName(f"Picture with model {LETTERS[place + 1]}")

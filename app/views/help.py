@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
+from app.views.panel import size_for_screen
+
 _ABOUT = (
     "<h3>Bonesight</h3>"
     "<p>Shows what a 3D human pose network sees: where it believes each joint is, how it lifts them to 3D, and whether"
@@ -22,7 +24,7 @@ def show_page(parent: QWidget, title: str, html: str, size: tuple[int, int]) -> 
     dialog = QDialog(parent)
     dialog.setWindowTitle(title)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.resize(*size)
+    size_for_screen(dialog, *size)
     browser = QTextBrowser()
     browser.setHtml(html)
     browser.setFrameShape(QTextBrowser.Shape.NoFrame)

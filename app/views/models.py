@@ -24,6 +24,7 @@ from app.models import Library
 from app.services.cards import Card
 from app.sources import CHECKPOINT_FILTER, is_checkpoint
 from app.state import AppState
+from app.views.panel import size_for_screen
 
 _SOURCE = Qt.ItemDataRole.UserRole
 
@@ -42,7 +43,7 @@ class ModelsWindow(QDialog):
         self._library = library
         self.setWindowTitle("Models")
         self.setAcceptDrops(True)
-        self.resize(900, 600)
+        size_for_screen(self, 900, 600)
         self.list = QListWidget()
         self.list.setAccessibleName("Models")
         self.list.setMinimumWidth(240)

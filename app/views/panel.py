@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolTip, QVBoxLayout, QWidget
 
 _FEWEST_LETTERS = 6
+_FRAME_PX: Final = 30
+"""What the desktop's title bar takes of a screen's height."""
+LOWEST_PX: Final = 70
+"""Of a picture or body: two over each other, with the tables below, fit a screen of 540 pixels."""
 
 
 class ElidedLabel(QLabel):
@@ -75,7 +81,7 @@ class EmptyState(QWidget):
         self.title = QLabel(title, objectName="emptyTitle", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.text = QLabel(text, objectName="emptyText", alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
+        column.setContentsMargins(24, 6, 24, 6)
         column.setSpacing(8)
         column.addStretch(1)
         column.addWidget(self.title)
@@ -86,6 +92,12 @@ class EmptyState(QWidget):
         """Change both lines."""
         self.title.setText(title)
         self.text.setText(text)
+
+
+def size_for_screen(window: QWidget, width: int, height: int) -> None:
+    """Give a window its usual size, or what a small screen has room for."""
+    room = window.screen().availableSize()
+    window.resize(min(width, room.width()), min(height, room.height() - _FRAME_PX))
 
 
 class _KeyKeeper(QObject):

@@ -19,7 +19,7 @@ from app.theme import ThemeWatcher
 from app.views.box_tools import BoxItem, PictureViewBox
 from app.views.heatmap_strip import HeatmapStrip
 from app.views.joint_tip import joint_tip
-from app.views.panel import EmptyState, Panel, keep_keys
+from app.views.panel import LOWEST_PX, EmptyState, Panel, keep_keys
 from app.views.pose_layer import PoseLayer
 from app.views.skeleton_item import SkeletonItem
 from app.views.why import WhyCard
@@ -56,7 +56,7 @@ class PicturePanel(Panel):
         self._add_heatmap_controls()
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(240, 100)
+        self.graphics.setMinimumSize(240, LOWEST_PX)
         # The window takes what is dropped; a graphics view would swallow it.
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)
@@ -253,7 +253,7 @@ class PicturePanel(Panel):
         elif pose.mean_confidence < NOBODY_CONFIDENCE:
             self.note.setText("unsure, perhaps nobody is here: draw a box around the person (B)")
         else:
-            self.note.setText(f"mean confidence {100 * pose.mean_confidence:.0f} %{self.note_others()}")
+            self.note.setText(f"{100 * pose.mean_confidence:.0f} % mean confidence{self.note_others()}")
 
     def _mouse_moved(self, position: QPointF) -> None:
         pose = self.shown_pose()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 _Index = QModelIndex | QPersistentModelIndex
@@ -80,6 +81,15 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
+_LEAST_PX: Final = 30
+_MARGINS_PX: Final = 16
+"""What stands around a cell's text."""
+_WIDEST_NAME_PX: Final = 130
+"""Joints and bones fit; the name of a file is cut."""
+_LOOKED_AT: Final = 40
+"""Rows whose texts are measured: a table of pictures may have thousands."""
+
+
 class RowsTable(QTableView):
     """A sortable table over a RowsModel, one row to choose."""
 
@@ -101,13 +111,40 @@ class RowsTable(QTableView):
         self.setAccessibleName(name)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(20)
-        header = self.horizontalHeader()
-        # Compact: the numbers take what they need, and the first column the rest.
-        mode = QHeaderView.ResizeMode.ResizeToContents if compact else QHeaderView.ResizeMode.Stretch
-        header.setSectionResizeMode(mode)
-        if compact:
-            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setHighlightSections(False)
+        self.horizontalHeader().setMinimumSectionSize(_LEAST_PX)
+        self.horizontalHeader().setHighlightSections(False)
+        self._compact = compact
+        self._needed: list[int] = []
+        self._titles: list[str] = []
+        for signal in (model.modelReset, model.dataChanged):
+            signal.connect(self._fit)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Share the room out among the columns."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give every column what its texts need, however narrow the table is, and share out what is left.
+
+        Compact: the first column takes the rest. What a column once needed it keeps, so that numbers that follow a
+        video do not move the others.
+        """
+        columns = range(self.rows.columnCount())
+        titles = [str(self.rows.headerData(place, Qt.Orientation.Horizontal)) for place in columns]
+        if titles != self._titles:
+            self._titles, self._needed = titles, [0] * len(titles)
+        head, cells = self.horizontalHeader().fontMetrics(), self.fontMetrics()
+        for place, title in enumerate(titles):
+            texts = [row.texts[place] for row in self.rows.rows[:_LOOKED_AT]]
+            widest = max((cells.horizontalAdvance(text) for text in texts), default=0)
+            needed = max(head.horizontalAdvance(title), min(widest, _WIDEST_NAME_PX) if place == 0 else widest)
+            self._needed[place] = max(self._needed[place], needed + _MARGINS_PX)
+        spare = max(0, self.viewport().width() - sum(self._needed))
+        each = 0 if self._compact else spare // max(len(titles), 1)
+        for place, needed in enumerate(self._needed):
+            rest = spare - each * (len(titles) - 1) if place == 0 else each
+            self.setColumnWidth(place, needed + rest)
 
     def chosen(self) -> Any:
         """Return what the chosen row stands for, None without one."""

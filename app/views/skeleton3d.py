@@ -16,7 +16,7 @@ from app.colours import Rgb, bone_colours, joint_colours
 from app.notifications import Notifier
 from app.state import AppState
 from app.theme import ThemeWatcher
-from app.views.panel import EmptyState, Panel
+from app.views.panel import LOWEST_PX, EmptyState, Panel
 from app.views.space_film import SpaceFilm
 from app.views.turning import AutoTurn
 from core import skeleton
@@ -83,7 +83,7 @@ class Skeleton3DPanel(Panel):
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
         self._holder = QWidget()
-        self._holder.setMinimumSize(_NARROWEST, 100)
+        self._holder.setMinimumSize(_NARROWEST, LOWEST_PX)
         QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:
@@ -255,7 +255,7 @@ class Skeleton3DPanel(Panel):
         rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
         apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
         if not len(pale):
-            self.note.setText(f"{refined}floor squares 25 cm")
+            self.note.setText(f"{refined}25 cm floor squares")
             self.note.setToolTip("")
         elif others:
             told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))

@@ -25,6 +25,7 @@ from app.services.worker import WorkerState
 from app.theme import ThemeWatcher
 from app.views.choosers import FileRow, FolderRow, remaining_text
 from app.views.curves import Curves
+from app.views.panel import size_for_screen
 from core.errors import UserError
 
 _STATES = {
@@ -50,7 +51,7 @@ class TrainingWindow(QDialog):
         self._view = RunView()
         self._sample = QPixmap()
         self.setWindowTitle("Training")
-        self.resize(1020, 640)
+        size_for_screen(self, 1020, 640)
         configs = Path(str(files("resources") / "configs"))
         self.config = FileRow("Configuration", configs / "compact.toml", "Configurations (*.toml);;All files (*)")
         self.data = FolderRow("Folder of the data", Path("data").resolve())

@@ -103,7 +103,7 @@ def sentence(why: Why) -> str:
     if why.at_edge:
         return "cut off at the edge of the crop"
     if why.passed_over:
-        return "the lower of two peaks: it fits the limbs better"
+        return "lower of two peaks: it fits the limbs better"
     if why.is_two_guesses:
         return "one of two guesses"
     if why.joint.confidence < LOW_CONFIDENCE:
