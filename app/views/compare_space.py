@@ -79,7 +79,8 @@ class OtherSpace(QWidget):
         if panel.scene is not None and leader.scene is not None:
             panel.scene.follow(leader.scene)
         self.panel = panel
-        self.refresh()
+        # Showing it paints it for the first time, which takes long as well.
+        QTimer.singleShot(0, self, self.refresh)
 
     def _pose(self) -> Pose | None:
         others = self._comparing.others
