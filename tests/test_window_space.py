@@ -15,6 +15,7 @@ from test_window_out import save_as, saved
 from video_clips import write_clip
 
 from app.sources import Box
+from app.state import LiveView
 from app.views.scene3d import Scene3D
 from app.window import MainWindow
 from core.pose import Pose
@@ -150,3 +151,28 @@ def test_without_a_3d_view_the_film_says_so(open_window: Opener, photo: Path) ->
     window = open_window(photo)
     window.actions_by_key["export_space_film"].trigger()
     assert any("no 3D view on this machine" in text for text in window.toasts.texts)
+
+
+def test_a_body_that_is_slow_to_draw_leaves_time_to_the_picture_and_ends_where_it_is(
+    open_gl: Opener, qtbot: QtBot, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_gl(photo)
+    scene, state = scene_of(window), window.state
+    qtbot.waitUntil(lambda: scene.paint_s > 0.0 and state.pose is not None)
+    first, picture, shown = state.pose, state.picture, []
+    assert first is not None and picture is not None
+    draw = scene.show_pose
+
+    def show_pose(pose: Pose, *words: object) -> None:
+        shown.append(pose)
+        draw(pose, *words)  # type: ignore[arg-type]
+        scene.paint_s = 0.2
+
+    monkeypatch.setattr(scene, "show_pose", show_pose)
+    window.space.refresh()
+    poses = [replace(first, joints_mm=first.joints_mm + number) for number in range(30)]
+    for pose in poses:
+        state.set_live_frame(picture, pose, LiveView("camera"), False)
+    assert [id(pose) for pose in shown] == [id(first)]
+    qtbot.waitUntil(lambda: shown[-1] is poses[-1])
+    assert len(shown) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -57,9 +58,15 @@ class Scene3D:
         self._ghost_body: NDArray[np.float64] | None = None
         self._theme: Theme | None = None
         self._floor_z = -900.0
+        self.paint_s = 0.0
+        """How long the last painting took: much where OpenGL is software."""
+        self._painting_since_s: float | None = None
         for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
             visual.visible = False
         self.canvas.events.draw.connect(self._light_from_eye, position="first")
+        self.canvas.events.draw.connect(self._note_painting, position="first")
+        # Only then are the pixels made: a driver takes down what is drawn and does it when the buffers are swapped.
+        self.canvas.native.frameSwapped.connect(self._note_painted)
         self.canvas.events.resize.connect(lambda _event: self._turn_gizmo())
         self.view.scene.transform.changed.connect(lambda _event: self._turn_gizmo())
 
@@ -80,6 +87,14 @@ class Scene3D:
         flat = {"depth_test": False, "blend": True, "color_mask": (True, True, True, True)}
         for visual in (self._shadow, self._floor, self._labels):
             visual.set_gl_state(**flat, blend_func=("src_alpha", "one_minus_src_alpha"))
+
+    def _note_painting(self, _event: object) -> None:
+        self._painting_since_s = time.perf_counter()
+
+    def _note_painted(self) -> None:
+        if self._painting_since_s is not None:
+            self.paint_s = time.perf_counter() - self._painting_since_s
+            self._painting_since_s = None
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of the theme."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ PRESETS = (
 )
 _NARROWEST = 200
 _STEP_DEGREES = 10.0
+_REST = 3.0
+"""Of a live source the body is drawn anew after so many times what drawing it took: where OpenGL is software, that is
+five times as long as the picture takes, and would set the pace of everything."""
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
 
@@ -79,6 +83,9 @@ class Skeleton3DPanel(Panel):
         self._state = state
         self._themes = themes
         self.scene = None
+        self._drawn_s = 0.0
+        self._rest = QTimer(self, singleShot=True)
+        self._rest.timeout.connect(self.refresh)
         self.turning: AutoTurn | None = None
         self._buttons: list[QToolButton] = []
         self.fault = opengl_fault()
@@ -103,7 +110,7 @@ class Skeleton3DPanel(Panel):
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
         state.pose_changed.connect(self.refresh)
-        state.moved.connect(self.refresh)
+        state.moved.connect(self._follow)
         state.display_changed.connect(self.refresh)
         self._retheme()
         self._fitted = False
@@ -225,6 +232,16 @@ class Skeleton3DPanel(Panel):
         pale = None if pose is None else self._pale(pose, others)
         return SpaceFilm(self.scene, self._state.display, pose, pale, [other.colour for other in others], self.refresh)
 
+    def _follow(self) -> None:
+        """Draw a body that moves, as often as leaves most of the time to the picture."""
+        if self.scene is None or self._rest.isActive():
+            return
+        rest_s = self._drawn_s + _REST * self.scene.paint_s - time.monotonic()
+        if rest_s <= 0.0:
+            self.refresh()
+        else:
+            self._rest.start(int(1000 * rest_s) + 1)
+
     def _forget_view(self) -> None:
         self._fitted = False
 
@@ -238,6 +255,7 @@ class Skeleton3DPanel(Panel):
         scene = self.scene
         if scene is None:
             return
+        self._drawn_s = time.monotonic()
         pose, display = self.shown_pose(), self._state.display
         if self.turning is not None:
             self.turning.set_on(display.turning and pose is not None)
