@@ -72,13 +72,16 @@ def test_its_state_survives_saving_so_that_resuming_goes_on_exactly() -> None:
 
 
 def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_network(tmp_path: Path) -> None:
-    run = trainer(tmp_path, tiny_config())
-    run.begin_with("compact-geo")
     bundled = checkpoint.load("compact-geo").network.state_dict()
+    settings = tiny_config()
+    further = checkpoint.load("compact-geo").network.config.further
+    settings = dataclasses.replace(settings, network=dataclasses.replace(settings.network, further=further))
+    run = trainer(tmp_path, settings)
+    run.begin_with("compact-geo")
     assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.model.state_dict().items())
     assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.averaged_model().state_dict().items())
     run.save_state(tmp_path / "state.pt")
-    resumed = trainer(tmp_path, tiny_config())
+    resumed = trainer(tmp_path, settings)
     resumed.restore(tmp_path / "state.pt")
     info = checkpoint.describe(resumed.save_checkpoint())
     before = info.metadata["training"]["begun_from"]
@@ -90,6 +93,21 @@ def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_netwo
     gaussian = dataclasses.replace(gaussian, network=dataclasses.replace(gaussian.network, maps="gaussian"))
     with pytest.raises(UserError, match="another network"):
         trainer(tmp_path, gaussian).begin_with("compact-geo")
+
+
+def test_a_deeper_network_goes_on_from_the_weights_of_a_shallower_one_and_not_the_other_way(
+    tmp_path: Path, weights: Path
+) -> None:
+    settings = tiny_config()
+    deeper = dataclasses.replace(settings, network=dataclasses.replace(settings.network, further=(0, 1, 1)))
+    run = trainer(tmp_path, deeper)
+    run.begin_with(str(weights))
+    given, pictures = checkpoint.load(weights).network, torch.rand(1, 3, 160, 160)
+    with torch.inference_mode():
+        assert torch.equal(run.averaged_model()(pictures).depth, given(pictures).depth)
+    grown = run.save_checkpoint()
+    with pytest.raises(UserError, match="is deeper than the network configured"):
+        trainer(tmp_path, settings).begin_with(str(grown))
 
 
 @pytest.mark.parametrize(("before", "after"), [("adamw", "muon"), ("muon", "adamw"), ("rmsprop", "adamw")])
