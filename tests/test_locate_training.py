@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import main
@@ -60,6 +60,7 @@ def crops(people: bool, count: int = 6) -> CropSet:
 @given(
     share=st.floats(0.12, 0.9), x=st.floats(0, 1), y=st.floats(0, 1), angle=st.floats(-0.5, 0.5), mirrored=st.booleans()
 )
+@example(share=0.890625, x=0.0, y=0.0, angle=0.0, mirrored=False)  # the box is larger than the canvas
 @settings(deadline=None, max_examples=25)
 def test_a_person_put_into_a_place_lies_where_their_box_says_and_takes_the_share_asked_for(
     share: float, x: float, y: float, angle: float, mirrored: bool

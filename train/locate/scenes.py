@@ -27,6 +27,7 @@ FEWEST_JOINTS: Final = 6
 MOST_COVERED: Final = 0.35
 """So much of a person's box may be covered by what is put in later."""
 TRIES: Final = 6
+_EDGE_PX: Final = 0.5
 _HALF: Final = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
 _LIMB: Final = 0.055
 """Half the width of a cut-out limb, in parts of the body's extent: wide enough for sleeves."""
@@ -178,7 +179,7 @@ def filling(
         share: height of the joints' extent in parts of the canvas's; less where the width would not fit.
         turned: (2, 2) applied first.
         where: (2,) in 0..1, where between the canvas's edges the box lies.
-        slack: parts of the box that may lie outside.
+        slack: parts of the box that may lie outside; without, all joints lie inside, whatever the box does.
     """
     joints = source.joints_px[source.annotated] @ turned.T
     extent = np.maximum(joints.max(axis=0) - joints.min(axis=0), 1.0)
@@ -187,8 +188,11 @@ def filling(
     span = np.array([width, height])
     room = np.array(size, dtype=np.float64) - span
     low, high = np.minimum(room, 0.0) - slack * span, np.maximum(room, 0.0) + slack * span
-    corner = low + where * (high - low)
-    return np.hstack([turned * scale, (corner - (x, y))[:, None]])
+    shift = low + where * (high - low) - (x, y)
+    if not slack:
+        first, last = joints.min(axis=0) * scale + shift, joints.max(axis=0) * scale + shift
+        shift += np.maximum(_EDGE_PX - first, 0.0) - np.maximum(last + _EDGE_PX - size, 0.0)
+    return np.hstack([turned * scale, shift[:, None]])
 
 
 def covering(source: Source, size: tuple[int, int], how: float, turned: FloatArray, where: FloatArray) -> FloatArray:
