@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
@@ -83,6 +83,8 @@ class Predictor:
         self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
         network = fold_batch_norm(copy.deepcopy(checkpoint.network))
+        if self.dtype != torch.float32:
+            _cast_weights(network, self.dtype)
         self._network = place(network, self.device)
         self._config = checkpoint.network.config
         self._structure = checkpoint.structure
@@ -259,6 +261,13 @@ class Predictor:
                 )
             )
         return poses
+
+
+def _cast_weights(network: nn.Module, dtype: torch.dtype) -> None:
+    """Do once what autocast does at every call; what it gives stays the same to the last bit."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            module.to(dtype)
 
 
 def _plain(box: Box) -> str:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import checkpoint, crop, geometry, locate, network, skeleton
+from core import checkpoint, crop, geometry, heatmap, locate, network, skeleton
 from core.errors import UserError
 from core.network import NetworkOutput
 from core.predictor import STATURE_PER_BONE_SUM, Predictor
@@ -138,3 +138,17 @@ def test_search_windows_cover_the_picture_and_stay_few(width: int, height: int) 
     short = min(width, height)
     for x, y, side, _ in boxes[1:]:
         assert 0 <= x <= width - side + 1e-6 and 0 <= y <= height - side + 1e-6 and side <= short
+
+
+def test_weights_that_are_cast_once_give_what_autocast_gives(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.predictor.fast_precision", lambda _device: torch.bfloat16)
+    loaded = checkpoint.load(weights)
+    predictor = Predictor(loaded, "cpu", flip=False)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
+    maps, depth = predictor.raw(crops)
+    plain = network.place(network.fold_batch_norm(loaded.network), "cpu")
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float() / 255
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        output = plain(images)
+    assert torch.equal(depth, output.depth.float())
+    assert torch.equal(maps, heatmap.belief(output.maps[-1], "softmax"))
