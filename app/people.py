@@ -95,14 +95,9 @@ class People(QObject):
 
     def _clicked(self, point: QPointF) -> None:
         """Look at the person whose box was clicked; a live source has more to choose from, and does so itself."""
-        state = self._state
-        if state.live is not None or not state.display.others:
-            return
-        boxes = [candidate.box_px for candidate in state.others]
-        own = [] if state.pose is None else [locate.box_of_joints(state.pose.joints_px)]
-        number = locate.at([*boxes, *own], point.x(), point.y())
-        if number is not None and number < len(boxes):
-            self._session.give_box(boxes[number])
+        number = self.layer.at(point) if self._state.live is None else None
+        if number is not None:
+            self._session.give_box(self._state.others[number].box_px)
 
     def _note(self) -> str:
         state = self._state

@@ -251,7 +251,9 @@ class CompactNetwork(PoseNetwork):
         self.depth_features = nn.Sequential(
             *(BasicBlock(before, after, stride=2) for before, after in zip(widths[:-1], widths[1:], strict=True))
         )
-        self.depth_further = nn.ModuleList(_further(*each) for each in zip(widths[1:], config.further, strict=False))
+        self.depth_further = nn.ModuleList(
+            _further(*each) for each in zip_longest(widths[1:], config.further, fillvalue=0)
+        )
         self.bottom_places = (config.heatmap_px // 2 ** (len(widths) - 1)) ** 2
         self.depth_linear = nn.Linear(widths[-1] * self.bottom_places, JOINT_COUNT)
 
@@ -266,8 +268,8 @@ class CompactNetwork(PoseNetwork):
             inter = inter + self.merge_features[stack](features) + self.merge_maps[stack](_as_belief(raw, self.config))
         # A mean over the places, not a sum: Adam moves every weight alike, so a sum of thousands would jump.
         depth = inter
-        for shrink, more in zip_longest(self.depth_features, self.depth_further):
-            depth = shrink(depth) if more is None else more(shrink(depth))
+        for shrink, more in zip(self.depth_features, self.depth_further, strict=True):
+            depth = more(shrink(depth))
         return NetworkOutput(tuple(maps), self.depth_linear(depth.flatten(1) / self.bottom_places))
 
 
@@ -303,14 +305,14 @@ MOST_FURTHER = 8
 """Blocks more that a network may have at one resolution; a file that asks for thousands is no checkpoint."""
 
 
-def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> PoseNetwork:
-    """Build a preset with fresh weights; ``maps`` overrides what its maps mean, ``further`` makes it deeper.
+def configured(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> NetworkConfig:
+    """Return a preset's shape; ``maps`` overrides what its maps mean, ``further`` makes it deeper.
 
     Raises:
         KeyError: no such preset.
         ValueError: ``further`` does not fit it.
     """
-    config, make = PRESETS[preset]
+    config, _ = PRESETS[preset]
     if further and not (
         len(further) == len(config.widths) - 1
         and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
@@ -318,7 +320,13 @@ def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ())
         raise ValueError(
             f"network.further needs {len(config.widths) - 1} numbers from 0 to {MOST_FURTHER} for {preset}"
         )
-    return make(replace(config, maps=maps or config.maps, further=tuple(further)))
+    return replace(config, maps=maps or config.maps, further=tuple(further))
+
+
+def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> PoseNetwork:
+    """Build a preset with fresh weights; arguments and errors as for ``configured``."""
+    _, make = PRESETS[preset]
+    return make(configured(preset, maps, further))
 
 
 Network = TypeVar("Network", bound=nn.Module)

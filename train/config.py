@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-import torch
-
 from core import network
 from core.errors import UserError
 from core.geometry import Weighting
@@ -240,8 +238,7 @@ def _check(config: Config) -> None:
     if config.network.preset not in PRESETS:
         raise _wrong("network.preset", config.network.preset, list(PRESETS))
     try:
-        with torch.device("meta"):
-            config.network.build()
+        network.configured(config.network.preset, config.network.maps, config.network.further)
     except ValueError as error:
         raise UserError(str(error), "mend it or leave it out") from error
     if not config.stage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyqtgraph as pg
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont
@@ -10,6 +12,7 @@ from PySide6.QtWidgets import QGraphicsRectItem
 from app.state import AppState
 from app.views.picture import PicturePanel
 from core import locate
+from core.locate import Candidate
 
 _COLOUR = QColor(255, 214, 102)
 """Of boxes that can be had: white ones are of the person the pose is of."""
@@ -37,8 +40,18 @@ class OthersLayer(QObject):
         """What stands at them."""
         return [label.toPlainText() for _, label in self._items if label.isVisible()]
 
+    def at(self, point: QPointF) -> int | None:
+        """Return which of the others a click at a point of the picture means; None for nobody, or who has the pose."""
+        others, pose = self._others(), self._state.pose
+        own = [] if pose is None else [locate.box_of_joints(pose.joints_px)]
+        number = locate.at([*(other.box_px for other in others), *own], point.x(), point.y())
+        return number if number is not None and number < len(others) else None
+
+    def _others(self) -> Sequence[Candidate]:
+        return self._state.others if self._state.display.others else ()
+
     def _show(self) -> None:
-        others = self._state.others if self._state.display.others else ()
+        others = self._others()
         while len(self._items) < len(others):
             self._items.append(self._make())
         self._hovered = None
@@ -72,13 +85,9 @@ class OthersLayer(QObject):
         self._items[number][0].setPen(pg.mkPen(colour, width=2.2 if lit else 1.2, style=Qt.PenStyle.DashLine))
 
     def _moved(self, position: QPointF) -> None:
-        others = self._state.others if self._state.display.others else ()
-        if not others:
+        if not self._others():
             return
-        point = self._picture.box_view.mapSceneToView(position)
-        own = [] if self._state.pose is None else [locate.box_of_joints(self._state.pose.joints_px)]
-        number = locate.at([*(other.box_px for other in others), *own], point.x(), point.y())
-        number = None if number is None or number >= len(others) else number
+        number = self.at(self._picture.box_view.mapSceneToView(position))
         if number != self._hovered:
             for place, lit in ((self._hovered, False), (number, True)):
                 if place is not None:

@@ -32,8 +32,8 @@ PRESETS = (
 _NARROWEST = 200
 _STEP_DEGREES = 10.0
 _REST = 3.0
-"""Of a live source the body is drawn anew after so many times what drawing it took: where OpenGL is software, that is
-five times as long as the picture takes, and would set the pace of everything."""
+"""Of a live source the body is drawn anew after so many times what drawing it took: where OpenGL is software, it would
+else set the pace of everything."""
 _NEEDED_BESIDE_PRESETS = 110
 """Pixels of a header for title and note; with less, the presets fold into a menu."""
 
