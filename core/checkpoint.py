@@ -27,7 +27,7 @@ SCHEMA = "bonesight.checkpoint/1"
 SUFFIX = ".safetensors"
 PUBLISHED_SUFFIX = ".pth"
 """Of the authors' published weights (``core.published``)."""
-STRUCTURE_KEY = "pictorial_structure"
+STRUCTURE_KEY = "pictorial_tree"
 """Where the metadata holds what ``core.pictorial`` reads the limbs by."""
 Stored = Literal["float32", "float16", "int8"]
 _SCALE = ":scale"

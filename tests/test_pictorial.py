@@ -17,7 +17,7 @@ from torch import Tensor
 from app.views.why import sentence
 from core import checkpoint, heatmap, media, pictorial, skeleton
 from core.errors import UserError
-from core.pictorial import CHAIN, KNOTS, Structure
+from core.pictorial import CHAIN, KNOTS, READ, STEM, Structure
 from core.predictor import Predictor
 from core.why import explain
 from train import pictorial as fitting
@@ -33,8 +33,8 @@ def drawn(seed: int, spread: float = 1.0) -> Structure:
         return spread * torch.randn(shape, generator=random, dtype=torch.float64)
 
     return Structure(
-        torch.ones(6, dtype=torch.float64), torch.full((6,), 1e-3, dtype=torch.float64),
-        table(6, KNOTS), table(5, KNOTS), table(5, KNOTS),
+        torch.ones(8, dtype=torch.float64), torch.full((8,), 1e-3, dtype=torch.float64),
+        table(6, KNOTS), table(5, KNOTS), table(5, KNOTS), table(2, KNOTS),
     )  # fmt: skip
 
 
@@ -56,16 +56,22 @@ def weight_of(structure: Structure, places: Tensor, belief: Tensor, choice: dict
         return places[0, joint, choice[joint]].numpy()
 
     total = 0.0
-    for row, (right, left) in enumerate(CHAIN):
-        for joint in (right, left):
+    for row, joints in enumerate((*CHAIN, *((joint,) for joint in STEM))):
+        for joint in joints:
             sure = float(belief[0, joint, choice[joint]] + structure.floor[row])
             total += float(structure.belief[row]) * float(np.log(sure))
+    for row, (right, left) in enumerate(CHAIN):
         apart = float(np.linalg.norm(place(right) - place(left)))
         total += read(structure.twins[row], apart, pictorial.TWINS_REACH_NORM)
     for row, (before, after) in enumerate(itertools.pairwise(CHAIN)):
         lengths = [float(np.linalg.norm(place(a) - place(b))) for a, b in zip(before, after, strict=True)]
         total += sum(read(structure.length[row], length, pictorial.LENGTH_REACH_NORM) for length in lengths)
         total += read(structure.difference[row], abs(lengths[0] - lengths[1]), pictorial.DIFFERENCE_REACH_NORM)
+    right, left = (skeleton.JOINT_INDEX[f"{side}_shoulder"] for side in ("right", "left"))
+    neck, head = (place(joint) for joint in STEM)
+    steps = (neck - (place(right) + place(left)) / 2, head - neck)
+    for row, step in enumerate(steps):
+        total += read(structure.stem[row], float(np.linalg.norm(step)), pictorial.STEM_REACH_NORM)
     return total
 
 
@@ -74,7 +80,7 @@ def weight_of(structure: Structure, places: Tensor, belief: Tensor, choice: dict
 def test_no_other_choice_is_likelier_than_the_one_chosen(seed: int, spread: float) -> None:
     structure, (places, belief) = drawn(seed, spread), scene(seed, candidates=2)
     chosen = pictorial.choose(structure, places, belief)[0]
-    joints = [joint for pair in CHAIN for joint in pair]
+    joints = READ
     best = weight_of(structure, places, belief, {joint: int(chosen[joint]) for joint in joints})
     random = np.random.default_rng(seed)
     others = random.integers(2, size=(400, len(joints)))
@@ -144,6 +150,18 @@ def test_two_ankles_on_one_leg_are_taken_apart() -> None:
     assert together.second_confidence[0, RIGHT_ANKLE] == pytest.approx(alone.confidence[0, RIGHT_ANKLE])
 
 
+def test_a_head_on_another_person_is_brought_back_to_its_neck() -> None:
+    structure = drawn(0, spread=0.0)
+    structure.stem[1, pictorial.KNOTS // 2 :] = -4.0
+    places, belief = scene(2, pictorial.CANDIDATES)
+    neck, head = STEM
+    places[0, neck, :] = torch.tensor([0.0, -0.3], dtype=torch.float64)
+    places[0, head] = torch.tensor([(0.9, -0.6), (0.05, -0.5), (-0.9, 0.2), (0.9, 0.9)], dtype=torch.float64)
+    belief[0, head] = torch.tensor([0.6, 0.3, 0.05, 0.05], dtype=torch.float64)
+    assert pictorial.choose(structure, places, belief)[0, head] == 1
+    assert pictorial.choose(drawn(0, spread=0.0), places, belief)[0, head] == 0
+
+
 def test_fitting_learns_that_twins_are_apart_and_bones_have_a_length() -> None:
     random = torch.Generator().manual_seed(0)
     places, belief = scene(0, candidates=2, people=600)
@@ -151,6 +169,9 @@ def test_fitting_learns_that_twins_are_apart_and_bones_have_a_length() -> None:
     for row, (right, left) in enumerate(CHAIN):
         places[:, right, 1] = torch.tensor([-0.2, -0.9 + 0.5 * row * 0.6], dtype=torch.float64)
         places[:, left, 1] = torch.tensor([0.2, -0.9 + 0.5 * row * 0.6], dtype=torch.float64)
+    # Neck and head stand in a row above the middle of the shoulders.
+    for joint, above in zip(STEM, (0.1, 0.4), strict=True):
+        places[:, joint, 1] = torch.tensor([0.0, above], dtype=torch.float64)
     belief = torch.full_like(belief, 0.5)
     order = torch.rand((600, 16), generator=random).round().long()
     index = torch.stack([order, 1 - order], dim=-1)
@@ -159,8 +180,7 @@ def test_fitting_learns_that_twins_are_apart_and_bones_have_a_length() -> None:
     fitted = fitting.fit(fitting.Examples(places, belief, right))
     chosen = pictorial.choose(fitted, places, belief)
     truth = right.int().argmax(-1).numpy()
-    joints = [joint for pair in CHAIN for joint in pair]
-    assert (chosen == truth)[:, joints].mean() > 0.97
+    assert (chosen == truth)[:, READ].mean() > 0.97
 
 
 def test_a_structure_survives_the_file_and_a_damaged_one_is_refused(tmp_path: Path, weights: Path) -> None:
@@ -174,9 +194,9 @@ def test_a_structure_survives_the_file_and_a_damaged_one_is_refused(tmp_path: Pa
         assert np.allclose(getattr(structure, field.name), getattr(again, field.name), atol=1e-5)
     broken: list[Any] = [
         {**structure.to_dict(), "twins": [[0.0]]},
-        {**structure.to_dict(), "floor": [0.0] * 6},
+        {**structure.to_dict(), "floor": [0.0] * 8},
         {**structure.to_dict(), "length": [[float("nan")] * KNOTS] * 5},
-        {**structure.to_dict(), "belief": ["a"] * 6},
+        {**structure.to_dict(), "belief": ["a"] * 8},
         [1, 2],
     ]
     for values in broken:

@@ -47,6 +47,8 @@ class DataSection:
         photos_kind: which set that is.
         held_out: photos never trained on, for validation: a split file (lsp, lspet), a folder (rendered);
             empty for the set's own split.
+        swapped_share: of so many photos left and right are taken to be labelled the wrong way round; a photo's labels
+            are turned around where the network is surer of that (``losses.with_sides``). Softmax maps only.
         rendered: folder of the set with 3D truth, or of decoded crops; empty for none.
         rendered_kind: which set that is.
         empty: folder of pictures without people, which teach the network to be unsure; empty for none.
@@ -58,6 +60,7 @@ class DataSection:
     photos: str = "lspet"
     photos_kind: Kind = "lspet"
     held_out: str = ""
+    swapped_share: float = 0.0
     rendered: str = ""
     rendered_kind: Kind = "rendered"
     empty: str = ""
@@ -255,10 +258,13 @@ def _check(config: Config) -> None:
             raise UserError(f"{name!r} cannot be part of a file's name", "mend run.name or stage.N.name")
     shares = {f"stage.{index}.depth_fraction": stage.depth_fraction for index, stage in enumerate(config.stage)}
     shares["data.empty_share"] = config.data.empty_share
+    shares["data.swapped_share"] = config.data.swapped_share
     shares |= {f"augment.{name}": value for name, value in asdict(config.augment).items() if "probability" in name}
     for name, value in shares.items():
         if not 0.0 <= value <= 1.0:
             raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
+    if config.data.swapped_share and config.network.maps != "softmax":
+        raise UserError("data.swapped_share weighs maps that are distributions", 'set network.maps = "softmax"')
     _check_numbers(config)
     for name in ("log_every", "validate_every"):
         if getattr(config.run, name) < 1:

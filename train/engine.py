@@ -292,8 +292,9 @@ class Trainer:
         with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
             output = self._forward(images)
         loss, terms = total_loss(
-            self.group.gather(output), targets, stage.weights, self.config.network.maps, self.config.geometry_weighting
-        )
+            self.group.gather(output), targets, stage.weights, self.config.network.maps, self.config.geometry_weighting,
+            self.config.data.swapped_share,
+        )  # fmt: skip
         value = float(loss.detach())
         if not math.isfinite(value):
             raise self._diverged("loss", value, batch)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch.nn import functional
 from core import heatmap
 from core.geometry import Weighting, geometry_loss
 from core.network import MapKind, NetworkOutput
+from core.skeleton import JOINT_COUNT, MIRROR
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,43 @@ def heatmap_loss(maps: tuple[Tensor, ...], targets: Targets, kind: MapKind) -> T
     return total
 
 
+SURE_AS_ONE: Final = 4.0
+"""So many joints of one person say their sides together: they count as one independent witness."""
+
+
+def with_sides(targets: Targets, raw_maps: Tensor, swapped_share: float) -> Targets:
+    """Return the labels with left and right of a photo turned around where that is likelier than a mistake of the maps.
+
+    Annotators take the sides of people who are upside down or seen from behind for each other. With p, the share of
+    photos whose sides are all the wrong way round, and the maps' cross-entropies L with the labels and L' with them
+    turned around, they are turned around where log p - L' / n > log(1 - p) - L / n: the likelier half of a mixture of
+    both, decided anew at every step (hard expectation maximisation). Pictures with 3D truth are never in doubt.
+
+    Args:
+        targets: of a batch.
+        raw_maps: (B, 16, h, w) softmax maps of the last stack.
+        swapped_share: p; 0 believes every label.
+    """
+    if not swapped_share:
+        return targets
+    order = list(MIRROR)
+    with torch.no_grad():
+        size = raw_maps.shape[-1]
+        target = heatmap.encode((targets.joints_norm + 1.0) * (size / 2), targets.annotated, size, normalise=True)
+        says = raw_maps.float().flatten(2).log_softmax(-1)
+        gain = ((target[:, order] - target).flatten(2) * says).sum((1, 2)) / SURE_AS_ONE
+        doubtful = ~targets.has_depth & (gain > math.log(1.0 - swapped_share) - math.log(swapped_share))
+    turned = torch.arange(JOINT_COUNT, device=raw_maps.device).repeat(len(gain), 1)
+    turned[doubtful] = torch.tensor(order, device=raw_maps.device)
+    return Targets(
+        targets.joints_norm.gather(1, turned[..., None].expand_as(targets.joints_norm)),
+        targets.annotated.gather(1, turned),
+        targets.depth_norm,
+        targets.has_depth,
+        targets.absent.gather(1, turned),
+    )
+
+
 DEEPEST_NORM = 1.2
 """Truth beyond this many half crops from the pelvis does not count in L_reg: a crop is as wide as the person appears,
 so only people seen almost end on have such depths, and 1 % of the values would make a fifth of a squared loss."""
@@ -96,9 +136,11 @@ def geometry_term(depth_norm: Tensor, targets: Targets, weighting: Weighting) ->
 
 
 def total_loss(
-    output: NetworkOutput, targets: Targets, weights: LossWeights, kind: MapKind, weighting: Weighting
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the weighted sum and each unweighted term, detached, by name."""
+    output: NetworkOutput, targets: Targets, weights: LossWeights, kind: MapKind, weighting: Weighting,
+    swapped_share: float = 0.0,
+) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+    """Return the weighted sum and each unweighted term, detached, by name; ``swapped_share`` as in ``with_sides``."""
+    targets = with_sides(targets, output.maps[-1], swapped_share)
     terms = {"heatmap": heatmap_loss(output.maps, targets, kind)}
     if weights.depth:
         terms["depth"] = depth_loss(output.depth, targets)

@@ -1,8 +1,8 @@
 """Fitting a checkpoint's pictorial structure (``core.pictorial``) to its own maps of training pictures.
 
 ``python -m train.pictorial CHECKPOINT CONFIG --data DIR`` fits one and stores it in the checkpoint; ``train`` does so
-at the end of a run. The weights are those under which the right choice of peaks is most likely: a chain of mirror pairs
-is a linear-chain conditional random field (Lafferty, McCallum and Pereira, ICML 2001), whose likelihood and gradient
+at the end of a run. The weights are those under which the right choice of peaks is most likely: the tree of the parts
+is a conditional random field (Lafferty, McCallum and Pereira, ICML 2001), whose likelihood and gradient
 are exact. The network is left as it is.
 """
 
@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from core import checkpoint, heatmap, pictorial
 from core.errors import UserError
-from core.pictorial import CHAIN, KNOTS, Structure
+from core.pictorial import CHAIN, KNOTS, PARTS, STEM, Structure
 from core.predictor import BATCH, Predictor
 from train import config as configuration
 from train import metrics, sources, tool
@@ -108,9 +108,9 @@ def _right(
 
 def fit(given: Examples, seed: int = 0) -> Structure:
     """Return the most likely weights, slightly shrunk and smoothed."""
-    pairs, bones = len(CHAIN), len(CHAIN) - 1
-    belief, floor = torch.ones(pairs, dtype=torch.float64), torch.full((pairs,), -5.0, dtype=torch.float64)
-    tables = [torch.zeros(rows, KNOTS, dtype=torch.float64) for rows in (pairs, bones, bones)]
+    pairs, bones, parts = len(CHAIN), len(CHAIN) - 1, PARTS
+    belief, floor = torch.ones(parts, dtype=torch.float64), torch.full((parts,), -5.0, dtype=torch.float64)
+    tables = [torch.zeros(rows, KNOTS, dtype=torch.float64) for rows in (pairs, bones, bones, len(STEM))]
     # The floor's logarithm is what is learned: it must stay positive.
     learned = [belief.requires_grad_(), floor.requires_grad_(), *(table.requires_grad_() for table in tables)]
     optimiser = torch.optim.Adam(learned, RATE)
@@ -132,20 +132,11 @@ def fit(given: Examples, seed: int = 0) -> Structure:
 
 def _surprise(structure: Structure, given: Examples) -> Tensor:
     """Return the mean negative log likelihood of the right choices among all choices."""
-    pairs, bones = pictorial.log_weights(structure, given.places_norm, given.belief)
-    right = []
-    for (first, second), pair in zip(CHAIN, pairs, strict=True):
-        both = given.right[:, first, :, None] & given.right[:, second, None, :]
-        right.append(torch.where(both.flatten(1), pair, pictorial.NEVER))
-    return (_log_sum(pairs, bones) - _log_sum(right, bones)).mean()
-
-
-def _log_sum(pairs: list[Tensor], bones: list[Tensor]) -> Tensor:
-    """Return (N,) the logarithm of the sum over all choices."""
-    total = pairs[0]
-    for bone, pair in zip(bones, pairs[1:], strict=True):
-        total = torch.logsumexp(total[:, :, None] + bone, 1) + pair
-    return total.logsumexp(1)
+    parts, links = pictorial.log_weights(structure, given.places_norm, given.belief)
+    rights = [given.right[:, first, :, None] & given.right[:, second, None, :] for first, second in CHAIN]
+    rights = [*(both.flatten(1) for both in rights), *(given.right[:, joint] for joint in STEM)]
+    right = [torch.where(allowed, part, pictorial.NEVER) for allowed, part in zip(rights, parts, strict=True)]
+    return (pictorial.log_sum(parts, links) - pictorial.log_sum(right, links)).mean()
 
 
 def fit_file(path: Path, sets: Sources, show: bool = True) -> None:
