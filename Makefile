@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 export PIP_CONSTRAINT = constraints.txt
 
-.PHONY: run test test-again setup screenshots clean
+.PHONY: run test setup screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.ready-to-run
@@ -23,12 +23,7 @@ test: $(VENV)/.ready-to-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup || $(MAKE) --no-print-directory test-again
-
-# What failed beside others on a busy machine must pass by itself; a broken promise fails here too.
-test-again:
-	@echo "Once more, one after the other: what failed"
-	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	.ci/run-tests $(BIN)/python
 
 screenshots: $(VENV)/.ready-to-test
 	xvfb-run -a -s "-screen 0 1920x1200x24" $(BIN)/python docs/make_screenshots.py

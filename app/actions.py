@@ -155,8 +155,8 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                "Mirror averaging: also look at the mirrored picture and average. Steadier, and slower", "mirror",
                checkable=True, short="Mirror", separated=True),
     ActionSpec("peaks", "Model", "Each joint at its highest peak", ("Shift+P",),
-               "As in the paper: each joint where its own heatmap is highest. Off, the joints of both sides are chosen "
-               "together among the best peaks, so that two ankles do not end on one leg", checkable=True),
+               "As in the paper: each joint where its own heatmap is highest. Off, all joints are chosen "
+               "together among the best peaks, and depths brought into line with their places", checkable=True),
     ActionSpec("refine", "Model", "Refine in space", ("Shift+R",),
                "Beyond the paper: bend the 3D skeleton a little, so that its bones fit each other. "
                "The joints in the picture stay where the network saw them", checkable=True),

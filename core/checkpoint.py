@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from core import network, skeleton
 from core.errors import RunError, UserError
+from core.lifting import Lifting
 from core.pictorial import Structure
 
 SCHEMA = "bonesight.checkpoint/1"
@@ -31,6 +33,7 @@ STRUCTURE_KEY = "pictorial_tree"
 """Where the metadata holds what ``core.pictorial`` reads the limbs by."""
 Stored = Literal["float32", "float16", "int8"]
 _SCALE = ":scale"
+_LIFTING = "lifting."
 _USE_ANOTHER = "use a checkpoint written by `bonesight train` or a bundled one (`bonesight checkpoints` lists them)"
 
 
@@ -59,10 +62,14 @@ class CheckpointInfo:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A checked checkpoint, ready to predict: its information and its network in eval mode on the CPU."""
+    """A checked checkpoint, ready to predict: its information and its network in eval mode on the CPU.
+
+    ``lifting`` corrects the network's depths; None if none was fitted to it.
+    """
 
     info: CheckpointInfo
     network: network.PoseNetwork
+    lifting: Lifting | None = None
 
     @property
     def bone_sum_mm(self) -> float:
@@ -89,15 +96,7 @@ def save(
         stored: how convolution and linear weights are written; ``int8`` has a float32 scale for each output channel.
             Norms keep float32, whose range their statistics need.
     """
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in model.state_dict().items():
-        tensor = tensor.detach().cpu().contiguous()
-        if tensor.is_floating_point() and tensor.ndim >= 2 and stored != "float32":
-            if stored == "int8":
-                tensor, tensors[name + _SCALE] = _quantised(tensor)
-            else:
-                tensor = tensor.half()
-        tensors[name] = tensor
+    tensors = _as_stored(model.state_dict(), stored)
     metadata = {
         "schema": SCHEMA,
         "network": model.config.to_dict(),
@@ -107,6 +106,19 @@ def save(
         **record,
     }
     write_file(path, tensors, metadata)
+
+
+def _as_stored(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        tensor = weight.detach().cpu().contiguous()
+        if tensor.is_floating_point() and tensor.ndim >= 2 and stored != "float32":
+            if stored == "int8":
+                tensor, tensors[name + _SCALE] = _quantised(tensor)
+            else:
+                tensor = tensor.half()
+        tensors[name] = tensor
+    return tensors
 
 
 def _quantised(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,11 +163,29 @@ def weights_sha256(tensors: dict[str, Tensor]) -> str:
 
 def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
     """Add to a checkpoint's metadata (figures measured later, say), leaving the weights as they are."""
-    loaded = load(path)
-    path = loaded.info.path
+    info = load(path).info
+    write_file(info.path, _tensors(info.path), {**info.metadata, **changes})
+
+
+def attach(path: Path, structure: Structure, lifting: Lifting | None) -> None:
+    """Write what was fitted to a checkpoint's answers into it: how joints are read, and how depths are corrected.
+
+    What was there before goes; the network's weights stay, and so does how they are stored.
+    """
+    info = load(path).info
+    tensors = {name: tensor for name, tensor in _tensors(info.path).items() if not name.startswith(_LIFTING)}
+    if lifting is not None:
+        # As small as the network is stored, but no larger than it need be.
+        stored: Stored = "int8" if any(name.endswith(_SCALE) for name in tensors) else "float16"
+        weights = {_LIFTING + name: weight for name, weight in lifting.state_dict().items()}
+        tensors |= _as_stored(weights, stored)
+    metadata = {**info.metadata, STRUCTURE_KEY: structure.to_dict(), "weights_sha256": weights_sha256(tensors)}
+    write_file(info.path, tensors, metadata)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    write_file(path, tensors, {**loaded.info.metadata, **changes})
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
 
 
 def bundled_folder() -> Path:
@@ -255,19 +285,27 @@ def load(name_or_path: str | Path) -> Checkpoint:
     if not same:
         raise UserError(f"{info.path.name} has another network shape than preset {info.preset}", _USE_ANOTHER)
     try:
-        with safe_open(info.path, framework="pt") as file:
-            tensors = _unquantised({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a mapping)
+        tensors = _unquantised(_tensors(info.path))
     except (SafetensorError, OSError, KeyError, RuntimeError, IndexError) as error:
         # The last three: scales that do not belong to a weight.
         raise UserError(f"{info.path.name} is damaged", _USE_ANOTHER) from error
+    lifting = Lifting() if any(name.startswith(_LIFTING) for name in tensors) else None
     expected = model.state_dict()
+    if lifting is not None:
+        expected |= {_LIFTING + name: weight for name, weight in lifting.state_dict().items()}
     if expected.keys() != tensors.keys() or any(tensors[name].shape != expected[name].shape for name in expected):
         raise UserError(f"{info.path.name} does not hold the weights of a {info.preset} network", _USE_ANOTHER)
     broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
         raise UserError(f"{info.path.name} holds weights that are not numbers (in {broken[0]})", _USE_ANOTHER)
-    model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
-    return Checkpoint(info, model.eval())
+    weights = {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+    model.load_state_dict({name: weight for name, weight in weights.items() if not name.startswith(_LIFTING)})
+    if lifting is not None:
+        lifting.load_state_dict(
+            {name.removeprefix(_LIFTING): weight for name, weight in weights.items() if name.startswith(_LIFTING)}
+        )
+        lifting.eval()
+    return Checkpoint(info, model.eval(), lifting)
 
 
 def summary(info: CheckpointInfo) -> dict[str, Any]:

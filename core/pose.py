@@ -112,7 +112,7 @@ class Pose:
         joints_px: (16, 2) picture pixels.
         confidence: (16,) in 0..1.
         joints_mm: (16, 3) millimetres from the pelvis, x right, y down, z away from the camera.
-        depth_norm: (16,) the network's own depth, in half crop widths from the pelvis.
+        depth_norm: (16,) depth in half crop widths from the pelvis, not refined.
         second_px: (16, 2) best other peak of each map in picture pixels; NaN where there is none.
         second_confidence: (16,) in 0..1; 0 where there is none.
         geometry: bones and geometry loss of ``joints_mm``.
@@ -121,7 +121,8 @@ class Pose:
         crop_size: side of the square crop in pixels.
         checkpoint_name, checkpoint_sha256: which weights made it.
         decoded_by: ``peaks``: every joint is its map's highest peak, as in the paper; ``limbs``: the joints of both
-            sides were chosen together among their maps' best peaks (``core.pictorial``).
+            sides were chosen together among their maps' best peaks (``core.pictorial``), and depths corrected by
+            their places where the checkpoint knows how (``core.lifting``).
         refined: whether ``joints_mm`` was bent towards bones that can be real (``core.refine``).
     """
 

@@ -16,6 +16,7 @@ from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
 from core.errors import UserError
+from core.heatmap import Decoded
 from core.locate import LOCATE_BY, LocateBy, Locator
 from core.network import fold_batch_norm, place
 from core.pose import LocatedBy, Pose
@@ -88,6 +89,7 @@ class Predictor:
         self._network = place(network, self.device)
         self._config = checkpoint.network.config
         self._structure = checkpoint.structure
+        self._lifting = checkpoint.lifting
 
     def predict(self, image: Picture, box: Box | None = None, height_mm: float | None = None) -> Pose:
         """Find the pose of one person.
@@ -226,6 +228,8 @@ class Predictor:
         maps, depths = self.raw(crops, flip)
         structure = None if self.reading.peaks else self._structure
         decoded = heatmap.decode(maps, self._config.maps, structure)
+        if structure is not None and self._lifting is not None:
+            depths = self._lifted(decoded, depths)
         shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
         # Only refining needs it.
         spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.reading.refine else None
@@ -261,6 +265,13 @@ class Predictor:
                 )
             )
         return poses
+
+    def _lifted(self, decoded: Decoded, depths: Tensor) -> Tensor:
+        assert self._lifting is not None
+        joints_norm = torch.from_numpy(2.0 * decoded.joints_hm / self._config.heatmap_px - 1.0).float()
+        with torch.inference_mode():
+            lifted: Tensor = self._lifting(joints_norm, torch.from_numpy(decoded.confidence).float(), depths)
+        return lifted
 
 
 def _cast_weights(network: nn.Module, dtype: torch.dtype) -> None:

@@ -22,8 +22,8 @@ class Reading:
 
     Attributes:
         mirror: average with the mirrored picture: slower by half to twice, steadier.
-        peaks: take every map's highest peak by itself, as the paper does, also where the checkpoint knows how likely
-            joints are together (``core.pictorial``).
+        peaks: take every map's highest peak by itself and depths as the depth module gives them, as the paper does,
+            also where the checkpoint knows how likely joints are together (``core.pictorial``, ``core.lifting``).
         refine: bend the skeleton in space towards bones that can be real (``core.refine``); the picture's joints and
             the network's own depth stay as they are.
     """
@@ -32,7 +32,8 @@ class Reading:
     peaks: bool = _switch(
         False,
         "--peaks",
-        "take each heatmap's highest peak by itself, as the paper does, instead of reading both sides together",
+        "take each heatmap's highest peak and the network's depths by themselves, as the paper does, instead of "
+        "reading all joints together",
     )
     refine: bool = _switch(False, "--refine", "bend the skeleton in space towards bones that can be real")
 

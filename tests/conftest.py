@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.pop("QT_QPA_PLATFORM", None)  # pytest-xvfb gives a screen with OpenGL; offscreen has none
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Test processes share the cores.
-os.environ.setdefault(
-    "OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
-)
 
 import cv2
 import numpy as np
@@ -96,18 +92,13 @@ def run_main() -> RunMain:
     return run  # type: ignore[return-value]
 
 
-WINDOW_TESTS = ("test_app", "test_stories", "test_why", "test_window")
+WINDOWS = ("test_app", "test_stories", "test_why", "test_window")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
+@pytest.hookimpl(tryfirst=True)  # before they are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and open windows first.
-
-    Once the renderer has made its EGL context in a process, GLX gives windows there none. So all files with windows are
-    two groups, larger than any other: several processes begin with the largest.
-    """
-    items.sort(key=lambda item: not item.path.name.startswith(WINDOW_TESTS))
+    """Mark the files with windows, and open them first (why: .ci/run-tests)."""
+    items.sort(key=lambda item: not item.path.name.startswith(WINDOWS))
     for item in items:
-        name = item.path.stem
-        group = f"windows {sum(name.encode()) % 2}" if name.startswith(WINDOW_TESTS) else name
-        item.add_marker(pytest.mark.xdist_group(group))
+        if item.path.name.startswith(WINDOWS):
+            item.add_marker(pytest.mark.window)

@@ -119,7 +119,7 @@ class Planner:
             view = augment.draw_view(random, self._config.augment, BOX_STORED, STORED_PX, self.input_px, labels)
             joints_norm[row], annotated[row] = self._labels(source, int(index[row]), view)
             if kind[row] == RENDERED:
-                depth_norm[row] = _depth(source, int(index[row]), view)
+                depth_norm[row] = true_depth_norm(source, int(index[row]), view)
             views.append(view)
             colours.append(augment.draw_colour(random, self._config.augment))
         # A photo's missing label says nothing; where the program made the picture it knows what is not in it.
@@ -142,7 +142,8 @@ class Planner:
         return joints_norm, annotated & (np.abs(joints_norm) < 1.0).all(axis=1)
 
 
-def _depth(source: CropSet, index: int, view: augment.View) -> NDArray[np.float64]:
+def true_depth_norm(source: CropSet, index: int, view: augment.View) -> NDArray[np.float64]:
+    """Return a sample's true depths (16,) in half crop widths of a view of it."""
     joints_mm = source.joints_mm[index].astype(np.float64)
     joints_stored = source.joints_stored[index].astype(np.float64)
     depth = joints_mm[:, 2] - joints_mm[ROOT, 2]

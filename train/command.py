@@ -15,7 +15,7 @@ from core.errors import INTERRUPTED, UserError
 from core.network import PRESETS
 from core.predictor import choose_device
 from train import config as configuration
-from train import distributed, pictorial, sources
+from train import distributed, fitting, sources
 from train.batches import BatchMaker, Maker, Planner
 from train.config import Config
 from train.device_batches import DeviceBatchMaker
@@ -62,19 +62,19 @@ def run(args: argparse.Namespace) -> int:
         path = trainer.save_checkpoint() if done else None
         if group.leads:
             if path is not None and config.network.maps == "softmax" and config.run.read_limbs:
-                _fit_limbs(path, opened)
+                _fit_reading(path, opened, trainer)
             for line in opened.left_out:
                 print(line, file=sys.stderr)
             print(f"Done: {path}" if done else f"Stopped at step {trainer.step}; go on with: {_again(args, out)}")
     return 0 if done or args.stop_after < math.inf else INTERRUPTED
 
 
-def _fit_limbs(path: Path, opened: sources.Sources) -> None:
-    """Fit how likely joints are together; a run whose pictures cannot tell is a good run all the same."""
+def _fit_reading(path: Path, opened: sources.Sources, trainer: Trainer) -> None:
+    """Fit how poses are read from the answers; a run whose pictures cannot tell is a good run all the same."""
     try:
-        pictorial.fit_file(path, opened)
+        fitting.fit_file(path, opened, trainer.config, trainer.step * trainer.config.optimiser.batch)
     except UserError as error:
-        print(f"Note: the limbs of {path.name} are read one by one: {error}.", file=sys.stderr)
+        print(f"Note: the joints of {path.name} are read one by one: {error}.", file=sys.stderr)
 
 
 def _again(args: argparse.Namespace, out: Path) -> str:

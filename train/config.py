@@ -122,7 +122,8 @@ class RunSection:
         log_every, validate_every: iterations.
         validate_pictures: of a larger held-out set so many are measured, evenly spread; 0 for all.
         stored: how the checkpoint's weights are written: ``int8`` halves the file.
-        read_limbs: at the end, fit how likely joints are together (train/pictorial.py), else each is read by itself.
+        read_limbs: at the end, fit how joints are read together and depths corrected by their places
+            (train/fitting.py), else every map and depth is taken by itself.
         notes: what the configuration cannot say of how the run went; printed in the model card.
     """
 

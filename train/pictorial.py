@@ -1,42 +1,31 @@
 """Fitting a checkpoint's pictorial structure (``core.pictorial``) to its own maps of training pictures.
 
-``python -m train.pictorial CHECKPOINT CONFIG --data DIR`` fits one and stores it in the checkpoint; ``train`` does so
-at the end of a run. The weights are those under which the right choice of peaks is most likely: the tree of the parts
-is a conditional random field (Lafferty, McCallum and Pereira, ICML 2001), whose likelihood and gradient
-are exact. The network is left as it is.
+The weights are those under which the right choice of peaks is most likely: the tree of the parts is a conditional
+random field (Lafferty, McCallum and Pereira, ICML 2001), whose likelihood and gradient are exact. The network is left
+as it is.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
-from core import checkpoint, heatmap, pictorial
+from core import pictorial
 from core.errors import UserError
 from core.pictorial import CHAIN, KNOTS, PARTS, STEM, Structure
-from core.predictor import BATCH, Predictor
-from train import config as configuration
-from train import metrics, sources, tool
-from train.batches import stored_view
-from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
-from train.sources import Sources
+from train import metrics
+from train.readings import Readings
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-PHOTOS: Final = 1500
-PEOPLE: Final = 500
-"""Pictures to fit on, of each kind, evenly spread."""
+MOST: Final = 11_000
+"""Pictures to fit on; more of them no longer tell."""
 RIGHT_TORSO: Final = 0.2
 """A candidate within this share of the torso is the joint (PCK at 0.2)."""
 HALF_PX: Final = 128.0
@@ -63,36 +52,20 @@ class Examples:
     right: Tensor
 
 
-def examples(predictor: Predictor, sets: Sources, show: bool = True) -> Examples:
-    """Run the network, mirror averaging and all, on pictures it was trained on.
+def examples(readings: Readings) -> Examples:
+    """Find out which candidates are the joints.
 
     Raises:
-        UserError: there are none with a torso to measure by.
+        UserError: no picture shows a torso to measure by.
     """
-    config = predictor.checkpoint.network.config
-    picked = [*_spread(sets.photos, PHOTOS), *_spread(sets.people, PEOPLE)]
-    parts = []
-    for start in tqdm(range(0, len(picked), BATCH), desc="reading limbs", unit="batch", disable=not show):
-        part = picked[start : start + BATCH]
-        maps, _ = predictor.raw(np.stack([stored_view(crops, index, config.input_px) for crops, index in part]))
-        places, belief = heatmap.peaks(maps, config.maps, pictorial.CANDIDATES)
-        parts.append((2.0 * places / config.heatmap_px - 1.0, belief))
-    # The crop that was looked at is the middle of the stored one.
-    truth_norm = np.stack([crops.joints_stored[index] for crops, index in picked]).astype(np.float64)
-    truth_norm = (truth_norm - STORED_PX / 2) / (BOX_STORED / 2)
-    annotated = np.stack([crops.annotated[index] for crops, index in picked])
+    every = max(1, round(len(readings.belief) / MOST))
+    truth_norm, annotated = readings.truth_norm[::every].numpy(), readings.annotated[::every].numpy()
+    places_norm, belief = readings.places_norm[::every], readings.belief[::every]
     torso_norm = metrics.torso_px(truth_norm * HALF_PX, annotated) / HALF_PX
     if np.isnan(torso_norm).all():
         raise UserError("no training picture shows hips and shoulders", "fit on another set")
-    places_norm, belief = (torch.cat(values) for values in zip(*parts, strict=True))
     right = _right(places_norm.numpy(), belief.numpy(), truth_norm, annotated, torso_norm)
     return Examples(places_norm, belief, torch.from_numpy(right))
-
-
-def _spread(crops: CropSet | None, most: int) -> Iterator[tuple[CropSet, int]]:
-    if crops is not None:
-        for index in np.unique(np.linspace(0, len(crops) - 1, most).astype(int)):
-            yield crops, int(index)
 
 
 def _right(
@@ -137,36 +110,3 @@ def _surprise(structure: Structure, given: Examples) -> Tensor:
     rights = [*(both.flatten(1) for both in rights), *(given.right[:, joint] for joint in STEM)]
     right = [torch.where(allowed, part, pictorial.NEVER) for allowed, part in zip(rights, parts, strict=True)]
     return (pictorial.log_sum(parts, links) - pictorial.log_sum(right, links)).mean()
-
-
-def fit_file(path: Path, sets: Sources, show: bool = True) -> None:
-    """Fit a checkpoint's structure and store it in the file.
-
-    Raises:
-        UserError: the checkpoint's maps are not distributions, or the sets hold nothing to fit on.
-    """
-    loaded = checkpoint.load(path)
-    if loaded.network.config.maps != "softmax":
-        raise UserError(f"the maps of {path.name} are not distributions", "only softmax maps can be read together")
-    given = examples(Predictor(loaded, "cpu"), sets, show)
-    checkpoint.edit_metadata(path, {checkpoint.STRUCTURE_KEY: fit(given).to_dict()})
-
-
-def main() -> int:
-    """Run from the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Fit how likely joints are together to a checkpoint's maps.")
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("config", type=Path, help="of the run it came from: the same pictures are read")
-    parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    args = parser.parse_args()
-
-    def fit_one() -> None:
-        config = configuration.load(args.config, args.set)
-        fit_file(args.checkpoint, sources.open_sets(config, args.data, args.data / "cache"))
-
-    return tool.finished(fit_one)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -46,7 +46,7 @@ def told(loaded: Checkpoint, args: argparse.Namespace) -> str:
     reading = _reading(args)
     parts = [
         "mirror averaging" if reading.mirror else "",
-        "" if reading.peaks or loaded.structure is None else "limbs of both sides read together",
+        "" if reading.peaks or loaded.structure is None else "joints read together",
         "refined in space" if reading.refine else "",
     ]
     return "".join(f"; {part}" for part in parts if part)

@@ -1,0 +1,64 @@
+"""What is fitted after a network has been trained: how its joints are read together and its depths corrected.
+
+``train`` does so at the end of a run; ``python -m train.fitting CHECKPOINT CONFIG --data DIR`` does it anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from core import checkpoint
+from core.errors import UserError
+from core.predictor import Predictor
+from train import config as configuration
+from train import lifting, pictorial, readings, sources, tool
+from train.config import Config
+from train.sources import Sources
+
+
+def fit_file(path: Path, sets: Sources, config: Config, samples: int, show: bool = True) -> None:
+    """Fit to a checkpoint's answers and store what was learned in the file.
+
+    Args:
+        path: the checkpoint.
+        sets: what it was trained on.
+        config: of its training; L_geo is used where that used it.
+        samples: how many it has learned from.
+        show: whether progress bars are drawn.
+
+    Raises:
+        UserError: the checkpoint's maps are not distributions, or the sets hold nothing to fit on.
+    """
+    loaded = checkpoint.load(path)
+    if loaded.network.config.maps != "softmax":
+        raise UserError(f"the maps of {path.name} are not distributions", "only softmax maps can be read together")
+    # As the paper reads: what was fitted to it before does not count.
+    found = readings.read(Predictor(loaded, "cpu", peaks=True), sets, samples, show)
+    structure = pictorial.fit(pictorial.examples(found))
+    geometry = any(stage.weights.geometry for stage in config.stage)
+    enough = int(found.has_depth.sum()) >= lifting.FEWEST
+    checkpoint.attach(path, structure, lifting.fit(found, structure, geometry, show=show) if enough else None)
+
+
+def main() -> int:
+    """Run from the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Fit how joints are read and depths corrected to a checkpoint.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("config", type=Path, help="of the run it came from: the same pictures are read")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    args = parser.parse_args()
+
+    def fit_one() -> None:
+        config = configuration.load(args.config, args.set)
+        sets = sources.open_sets(config, args.data, args.data / "cache")
+        training = checkpoint.describe(args.checkpoint).metadata.get("training", {})
+        fit_file(args.checkpoint, sets, config, int(training.get("samples", 0)))
+
+    return tool.finished(fit_one)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
