@@ -167,10 +167,11 @@ def edit_metadata(path: Path, changes: dict[str, Any]) -> None:
     write_file(info.path, _tensors(info.path), {**info.metadata, **changes})
 
 
-def attach(path: Path, structure: Structure, lifting: Lifting | None) -> None:
+def attach(path: Path, structure: Structure, lifting: Lifting | None, fitted: Mapping[str, Any]) -> None:
     """Write what was fitted to a checkpoint's answers into it: how joints are read, and how depths are corrected.
 
-    What was there before goes; the network's weights stay, and so does how they are stored.
+    What was there before goes; the network's weights stay, and so does how they are stored. ``fitted`` is JSON-ready
+    and says on what, for the model card.
     """
     info = load(path).info
     tensors = {name: tensor for name, tensor in _tensors(info.path).items() if not name.startswith(_LIFTING)}
@@ -179,8 +180,8 @@ def attach(path: Path, structure: Structure, lifting: Lifting | None) -> None:
         stored: Stored = "int8" if any(name.endswith(_SCALE) for name in tensors) else "float16"
         weights = {_LIFTING + name: weight for name, weight in lifting.state_dict().items()}
         tensors |= _as_stored(weights, stored)
-    metadata = {**info.metadata, STRUCTURE_KEY: structure.to_dict(), "weights_sha256": weights_sha256(tensors)}
-    write_file(info.path, tensors, metadata)
+    changes = {STRUCTURE_KEY: structure.to_dict(), "fitted": dict(fitted), "weights_sha256": weights_sha256(tensors)}
+    write_file(info.path, tensors, {**info.metadata, **changes})
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

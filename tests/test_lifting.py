@@ -17,9 +17,14 @@ from core.errors import UserError
 from core.lifting import Lifting
 from core.pictorial import KNOTS, Structure
 from core.predictor import Predictor
+from tests.test_training import tiny_config
+from tests.training_kit import crop_set
 from train import lifting as fitting
+from train.fitting import fit_file
 from train.metrics import limb_asymmetry_percent
 from train.readings import Readings
+from train.readings import read as readings_of
+from train.sources import Sources
 
 SAMPLES = checkpoint.bundled_folder().parent / "samples"
 MIRROR = list(skeleton.MIRROR)
@@ -127,6 +132,35 @@ def test_it_learns_from_true_depths_and_the_geometry_loss_makes_both_sides_equal
     assert asymmetry[True] < 0.9 * asymmetry[False]
 
 
+def test_what_is_fitted_after_training_goes_into_the_checkpoint(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "STEPS", 5)
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(weights.read_bytes())
+    sets = Sources(crop_set(9, depth=False), crop_set(7, depth=True, seed=1))
+    fit_file(path, sets, tiny_config(), samples=100, show=False)
+    few = checkpoint.load(path)
+    assert few.structure is not None and few.lifting is None  # seven people are learned by heart
+    monkeypatch.setattr(fitting, "FEWEST", 7)
+    fit_file(path, sets, tiny_config(), samples=100, show=False)
+    assert few.info.metadata["fitted"] == {"photos": 9, "people": 7, "depths": False, "geometry_weight": 1.5}
+    lifting = checkpoint.load(path).lifting
+    assert lifting is not None and float(lifting.last[2].weight.detach().abs().max()) > 0
+
+
+def test_the_truth_beside_the_answers_is_that_of_the_crop_the_network_saw(weights: Path) -> None:
+    people = crop_set(4, depth=True, seed=1)
+    found = readings_of(Predictor(checkpoint.load(weights), "cpu"), Sources(None, people), samples=100, show=False)
+    # Depth is in the unit of x and y: joined with them, it is the true skeleton but for its size.
+    for row in range(4):
+        flat = found.truth_norm[row].numpy()
+        joints = np.column_stack([flat, found.truth_depth_norm[row].numpy()])
+        truth = people.joints_mm[row].astype(np.float64)
+        scale = np.linalg.norm(joints - joints[skeleton.ROOT]) / np.linalg.norm(truth - truth[skeleton.ROOT])
+        assert np.allclose(joints - joints[skeleton.ROOT], scale * (truth - truth[skeleton.ROOT]), atol=0.02)
+
+
 def test_too_few_true_depths_are_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
         fitting.fit(readings(photos=3, with_depth=5)[0], structure(), True, show=False)
@@ -140,7 +174,7 @@ def test_it_survives_the_file_and_leaves_the_network_as_it_was(
     checkpoint.save(path, checkpoint.load(weights).network, geometry_loss=True, record={}, stored=stored)
     before = checkpoint.load(path)
     assert before.lifting is None
-    checkpoint.attach(path, structure(), lifting)
+    checkpoint.attach(path, structure(), lifting, {})
     after = checkpoint.load(path)
     assert after.lifting is not None and after.structure is not None
     assert after.info.metadata["weights_sha256"] != before.info.metadata["weights_sha256"]
@@ -148,14 +182,14 @@ def test_it_survives_the_file_and_leaves_the_network_as_it_was(
         assert torch.equal(weight, after.network.state_dict()[name])
     for name, weight in lifting.state_dict().items():
         assert torch.allclose(weight, after.lifting.state_dict()[name], atol=0.01)
-    checkpoint.attach(path, structure(), None)
+    checkpoint.attach(path, structure(), None, {})
     assert checkpoint.load(path).lifting is None
 
 
 def test_a_damaged_one_is_refused(tmp_path: Path, weights: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(weights.read_bytes())
-    checkpoint.attach(path, structure(), drawn(0))
+    checkpoint.attach(path, structure(), drawn(0), {})
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     metadata = checkpoint.describe(path).metadata
@@ -175,7 +209,7 @@ def test_a_pose_has_corrected_depths_unless_it_is_read_as_the_paper_reads(tmp_pa
     path.write_bytes(weights.read_bytes())
     image, box = media.read_picture(SAMPLES / "dancing.jpg"), (200.0, 60.0, 500.0, 600.0)
     own = Predictor(checkpoint.load(path), "cpu").predict(image, box)
-    checkpoint.attach(path, structure(), drawn(0))
+    checkpoint.attach(path, structure(), drawn(0), {})
     loaded = checkpoint.load(path)
     lifted = Predictor(loaded, "cpu").predict(image, box)
     assert lifted.decoded_by == "limbs" and not np.allclose(lifted.depth_norm, own.depth_norm, atol=1e-3)

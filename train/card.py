@@ -100,6 +100,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
             f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
         )
     lines += _lineage(training.get("begun_from"))
+    lines += _fitted(metadata.get("fitted"))
     if config["run"].get("notes"):
         lines += ["", config["run"]["notes"]]
     lines += ["", "## Measured", ""]
@@ -117,6 +118,21 @@ def render(info: checkpoint.CheckpointInfo) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _fitted(fitted: dict[str, Any] | None) -> list[str]:
+    """Return what to say of what was fitted after the training."""
+    if fitted is None:
+        return []
+    text = (
+        f"After it, on its own answers to {fitted['photos']} photos and {fitted['people']} people with 3D truth "
+        f"that it had learned from, was fitted how joints are read together (core/pictorial.py)"
+    )
+    if fitted["depths"]:
+        text += ", and how depths follow from where the joints are (core/lifting.py), with L_reg on these people"
+        weight = fitted["geometry_weight"]
+        text += f" and {weight:g} times L_geo on the photos" if weight else ""
+    return ["", f"{text}. `--peaks` reads without either."]
 
 
 def _lineage(begun_from: dict[str, Any] | None) -> list[str]:

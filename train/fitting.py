@@ -38,8 +38,15 @@ def fit_file(path: Path, sets: Sources, config: Config, samples: int, show: bool
     found = readings.read(Predictor(loaded, "cpu", peaks=True), sets, samples, show)
     structure = pictorial.fit(pictorial.examples(found))
     geometry = any(stage.weights.geometry for stage in config.stage)
-    enough = int(found.has_depth.sum()) >= lifting.FEWEST
-    checkpoint.attach(path, structure, lifting.fit(found, structure, geometry, show=show) if enough else None)
+    people = int(found.has_depth.sum())
+    corrected = lifting.fit(found, structure, geometry, show=show) if people >= lifting.FEWEST else None
+    fitted = {
+        "photos": len(found.has_depth) - people,
+        "people": people,
+        "depths": corrected is not None,
+        "geometry_weight": lifting.GEOMETRY if geometry else 0.0,
+    }
+    checkpoint.attach(path, structure, corrected, fitted)
 
 
 def main() -> int:
