@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
+from core.engines import EngineName, prepare
 from core.errors import UserError
 from core.heatmap import Decoded
 from core.locate import LOCATE_BY, LocateBy, Locator
-from core.network import fold_batch_norm, place
 from core.pose import LocatedBy, Pose
 from core.reading import Reading
 
@@ -65,28 +63,28 @@ class Predictor:
         checkpoint: from ``core.checkpoint.load``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         flip, refine, peaks: ``Reading``'s mirror, refine and peaks.
-        precision: ``auto`` (bfloat16 where it is native) or ``float32``.
+        precision: ``auto`` (bfloat16 where it is native, and the fastest way there) or ``float32`` as torch runs it.
         locate_by: how a person without a given box is found: ``search``, or ``network`` (``locate.Locator``, where
             its file is there).
+        engine: who runs the network (``core.engines``).
 
     Raises:
-        UserError: the device is absent.
+        UserError: the device is absent, or the engine is.
+        RunError: the engine could not take the network over.
     """
 
     def __init__(
         self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto",
         refine: bool = False, peaks: bool = False, locate_by: LocateBy = LOCATE_BY[0],
+        engine: EngineName = "torch",
     ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
-        self.device = choose_device(device)
+        self.device = choose_device("cpu" if engine == "openvino" and device == "auto" else device)
         self.reading = Reading(mirror=flip, peaks=peaks, refine=refine)
         """How poses are read; may be replaced from one picture to the next."""
         self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
-        network = fold_batch_norm(copy.deepcopy(checkpoint.network))
-        if self.dtype != torch.float32:
-            _cast_weights(network, self.dtype)
-        self._network = place(network, self.device)
+        self._run = prepare(checkpoint.network, engine, self.device, self.dtype, plain=precision != "auto")
         self._config = checkpoint.network.config
         self._structure = checkpoint.structure
         self._lifting = checkpoint.lifting
@@ -152,9 +150,7 @@ class Predictor:
         count = len(images)
         if flip:
             images = torch.cat([images, images.flip(-1)])
-        mixed = torch.autocast(self.device, self.dtype) if self.dtype != torch.float32 else contextlib.nullcontext()
-        with torch.inference_mode(), mixed:
-            output = self._network(images)
+        output = self._run(images)
         maps = heatmap.belief(output.maps[-1], self._config.maps)
         depth = output.depth.float()
         if flip:
@@ -272,13 +268,6 @@ class Predictor:
         with torch.inference_mode():
             lifted: Tensor = self._lifting(joints_norm, torch.from_numpy(decoded.confidence).float(), depths)
         return lifted
-
-
-def _cast_weights(network: nn.Module, dtype: torch.dtype) -> None:
-    """Do once what autocast does at every call; what it gives stays the same to the last bit."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            module.to(dtype)
 
 
 def _plain(box: Box) -> str:

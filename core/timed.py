@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.checkpoint import Checkpoint
+from core.engines import EngineName
 from core.pose import Pose
 from core.predictor import Predictor
 
@@ -20,8 +21,10 @@ PARTS: Final = ("crop", "infer", "decode")
 class TimedPredictor(Predictor):
     """Adds up, in ``parts``, the seconds of each part since the dictionary was cleared, searches included."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True) -> None:
-        super().__init__(checkpoint, device, flip=flip)
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, engine: EngineName = "torch"
+    ) -> None:
+        super().__init__(checkpoint, device, flip=flip, engine=engine)
         self.parts: dict[str, float] = {}
         self._entered = self._left = 0.0
 

@@ -13,12 +13,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from core.commands import predicting
 from core.commands.display import has_display
+from core.engines import ENGINES
 from core.errors import RunError, UserError
 
 SCHEMA: Final = "bonesight.bench/1"
@@ -40,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the figures as JSON")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    predicting.add_engine(parser)
     parser.add_argument("--rounds", type=int, default=40, help="interleaved rounds of inference (default: %(default)s)")
     parser.add_argument("--train", action="store_true", help="training instead: steps and loader, in images a second")
     parser.add_argument("--compile", action="store_true", help="with --train: the step through torch.compile besides")
@@ -53,6 +57,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     if args.soak is not None and not args.live:
         raise UserError("--soak goes with --live", "write bench --live --soak MINUTES")
+    if args.engine != ENGINES[0] and (not args.live or args.soak is not None):
+        raise UserError(
+            f"--engine {args.engine} goes with --live", "write bench --live, or bench alone, which measures all engines"
+        )
     if args.rounds < 1:
         raise UserError(f"{args.rounds} rounds measure nothing", "give --rounds 1 or more")
     if args.window and not has_display():
@@ -89,7 +97,7 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
         lasting = soak.run(args.device, DEFAULT_CHECKPOINT, args.soak)
         soak.report(lasting)
         return {"soak": lasting}
-    figures = {"live": bench_live.run(args.device, DEFAULT_CHECKPOINT)}
+    figures = {"live": bench_live.run(args.device, DEFAULT_CHECKPOINT, args.engine)}
     bench_live.report(figures["live"])
     if has_display():
         figures["live_window"] = args.bench_live_window(DEFAULT_CHECKPOINT)
@@ -134,6 +142,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     import torch
 
     from core import checkpoint, locate, network, refine, skeleton
+    from core.commands import bench_engines
     from core.predictor import Predictor
 
     try:
@@ -144,6 +153,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         loaded = _fresh(network.build("compact"))
     fast = Predictor(loaded, device, flip=False)
     mirrored = Predictor(loaded, device, flip=True)
+    others = {name: Predictor(loaded, flip=False, engine=name) for name in bench_engines.others(fast.device)}
     locator, windows = mirrored.locator, locate.windows((640, 480))
     plain = loaded.network.to(fast.device).eval()
     side = loaded.network.config.input_px
@@ -161,6 +171,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     parts: dict[str, Callable[[], object]] = {
         "float32_eager": eager,
         "fast": lambda: fast.raw(crops),
+        **{name: partial(other.raw, crops) for name, other in others.items()},
         "fast_mirror": lambda: mirrored.raw(crops),
         "predict_given_box": lambda: fast.predict(picture, (170.0, 90.0, 300.0, 300.0)),
         "refine": lambda: refine.refine(bent[:, :2], bent[:, 2], np.full(skeleton.JOINT_COUNT, 0.05)),
@@ -170,7 +181,10 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     if locator is not None:
         parts |= {"locate_network": lambda: locator.find(picture)}
     medians = {name: 1000.0 * seconds for name, seconds in interleaved(parts, rounds).items()}
-    found = {}
+    found: dict[str, Any] = {
+        "from_float32_of_peak": bench_engines.departures(loaded, {"torch": fast, **others}),
+        "times_torch": {name: round(medians["fast"] / medians[name], 2) for name in others},
+    }
     if locator is not None:
         found["search_over_network"] = round(medians["locate_search"] / medians["locate_network"], 1)
     return {
@@ -205,9 +219,10 @@ def interleaved(parts: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 def _print_inference(figures: dict[str, Any]) -> None:
     print(f"\n{figures['preset']} network, {figures['input_px']} px, batch 1, median of {figures['rounds']} rounds")
-    titles = {
+    titles: dict[str, str] = {
         "float32_eager": "network, float32 eager",
         "fast": "network as the program runs it",
+        **{name: f"the same by {name}" for name in ENGINES},
         "fast_mirror": "the same with mirror averaging",
         "predict_given_box": "predict, box given, no mirror",
         "refine": "refine one skeleton",
@@ -220,6 +235,10 @@ def _print_inference(figures: dict[str, Any]) -> None:
             continue
         print(f"  {title:34}{figures['median_ms'][name]:9.1f} ms")
     print(f"  float32 eager takes {figures['float32_eager_over_fast']:.2f} times as long as the program's way")
+    for name, times in figures["times_torch"].items():
+        print(f"  the engine {name} is {times:.2f} times as fast as torch")
+    far = ", ".join(f"{name} {100 * share:.1f} %" for name, share in figures["from_float32_of_peak"].items())
+    print(f"  maps of the samples differ from float32 by this much of their peaks (median): {far}")
     print(f"  mirror averaging takes {figures['mirror_over_fast']:.2f} times as long as none")
     if "search_over_network" in figures:
         print(f"  searching takes {figures['search_over_network']:.1f} times as long as the locating network")

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from core.engines import EngineName
+
 WIDTH, HEIGHT, RATE = 640, 480, 30
 SECONDS = 10.0
 WARM_UP_S = 2.0
@@ -25,12 +27,13 @@ WARM_UP_S = 2.0
 PARTS: Final = ("grab", "crop", "infer", "decode", "locate")
 
 
-def run(device: str, checkpoint_name: str) -> dict[str, Any]:
+def run(device: str, checkpoint_name: str, engine: EngineName) -> dict[str, Any]:
     """Measure.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         checkpoint_name: which weights.
+        engine: who runs the network.
 
     Returns:
         ``latency_ms``: median and p95 from a frame's arrival to its pose, as a whole and in parts (grab: until the
@@ -45,7 +48,7 @@ def run(device: str, checkpoint_name: str) -> dict[str, Any]:
     from core.timed import PARTS as TIMED
     from core.timed import TimedPredictor
 
-    predictor = TimedPredictor(checkpoint.load(checkpoint_name), device, flip=False)
+    predictor = TimedPredictor(checkpoint.load(checkpoint_name), device, flip=False, engine=engine)
     follower = Follower(predictor.predict)
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:

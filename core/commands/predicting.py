@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from core.engines import ENGINES
 from core.locate import LOCATE_BY
 from core.reading import SWITCHES, Reading
 
@@ -22,21 +23,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="find a person by searching with the pose network, or by the locating network (default: %(default)s)",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    add_engine(parser)
     for switch in SWITCHES:
         turned = "store_false" if switch.default else "store_true"
         parser.add_argument(switch.metadata["flag"], dest=switch.name, action=turned, help=switch.metadata["help"])
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Declare who runs the network."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="who runs the network: torch, or OpenVINO on a CPU (pip install '.[openvino]'; default: %(default)s)",
+    )
 
 
 def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     """Build what was asked for.
 
     Raises:
-        UserError: the device is absent.
+        UserError: the device is absent, or the engine is.
+        RunError: the engine could not take the network over.
     """
     # Imported late: torch takes a second.
     from core.predictor import Predictor
 
-    made = Predictor(loaded, args.device, locate_by=args.locate)
+    made = Predictor(loaded, args.device, locate_by=args.locate, engine=args.engine)
     made.reading = _reading(args)
     return made
 

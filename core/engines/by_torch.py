@@ -1,0 +1,44 @@
+"""Torch as the engine: in low precision where that is asked for, on a CPU with its convolutions packed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from core.engines import fused
+from core.network import NetworkOutput, PoseNetwork, fold_batch_norm, place
+
+
+class TorchEngine:
+    """A network with its batch norms folded, run by torch.
+
+    Args:
+        network: in eval mode, on the CPU.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        dtype: what convolutions compute in.
+        plain: leave out ``fused``.
+    """
+
+    def __init__(self, network: PoseNetwork, device: str, dtype: torch.dtype, plain: bool) -> None:
+        self._device, self._dtype = device, dtype
+        placed = place(fold_batch_norm(copy.deepcopy(network)), device)
+        self._network: nn.Module = placed if plain or not fused.available(device) else fused.fuse(placed, dtype)
+        if dtype != torch.float32:
+            _cast_weights(self._network, dtype)
+
+    def __call__(self, images: Tensor) -> NetworkOutput:
+        """See ``core.engines.Engine``."""
+        mixed = torch.autocast(self._device, self._dtype) if self._dtype != torch.float32 else contextlib.nullcontext()
+        with torch.inference_mode(), mixed:
+            output: NetworkOutput = self._network(images)
+        return output
+
+
+def _cast_weights(network: nn.Module, dtype: torch.dtype) -> None:
+    """Do once what autocast does at every call; what it gives stays the same to the last bit."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            module.to(dtype)
