@@ -2,12 +2,14 @@
 
 import copy
 import importlib.util
+import operator
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import main
 from core import checkpoint, export, heatmap, network
@@ -73,11 +75,14 @@ def test_packed_convolutions_say_the_same_whatever_the_batch(preset: str) -> Non
 
 @needs_packing
 def test_a_packed_network_leaves_no_convolution_relu_or_sum_to_itself() -> None:
-    model = fused.fuse(network.fold_batch_norm(network.build("compact").eval()), torch.float32)
+    plain = network.build("compact").eval()
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in plain.modules())
+    model = fused.fuse(network.fold_batch_norm(plain), torch.float32)
     kinds = [type(module).__name__ for module in model.modules() if not list(module.children())]
-    assert "Conv2d" not in kinds and "ReLU" not in kinds and kinds.count("PackedConvolution") > 80
+    assert kinds == ["PackedConvolution"] * convolutions + ["Linear"]
     # What remains are the sums of an hourglass' two branches, one of which is widened first.
-    assert str(model.code).count("interpolate") == model.code.count(" + ")
+    calls = [node.target for node in model.graph.nodes if node.op == "call_function"]
+    assert calls.count(functional.interpolate) == calls.count(operator.add)
 
 
 @needs_packing
@@ -136,7 +141,8 @@ def test_what_openvino_compiled_is_read_again_and_damage_is_mended(
         again = Predictor(loaded, "cpu", flip=False, engine="openvino").raw(samples[:1])[0]
     kept.write_bytes(whole[: len(whole) // 2])
     mended = Predictor(loaded, "cpu", flip=False, engine="openvino").raw(samples[:1])[0]
-    assert torch.equal(first, again) and torch.equal(first, mended) and kept.stat().st_size == len(whole)
+    assert torch.equal(first, again) and torch.equal(first, mended)
+    assert kept.stat().st_size > 0.9 * len(whole)
 
 
 @needs_openvino
