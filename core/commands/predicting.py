@@ -61,6 +61,7 @@ def told(loaded: Checkpoint, args: argparse.Namespace) -> str:
         "mirror averaging" if reading.mirror else "",
         "" if reading.peaks or loaded.structure is None else "joints read together",
         "refined in space" if reading.refine else "",
+        "" if args.engine == ENGINES[0] else f"run by {args.engine}",
     ]
     return "".join(f"; {part}" for part in parts if part)
 
