@@ -142,7 +142,7 @@ def test_search_windows_cover_the_picture_and_stay_few(width: int, height: int) 
 
 def test_weights_that_are_cast_once_give_what_autocast_gives(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.predictor.fast_precision", lambda _device: torch.bfloat16)
-    monkeypatch.setattr("core.engines.fused.available", lambda _device: False)
+    monkeypatch.setattr("core.engines.packed.available", lambda _device: False)
     loaded = checkpoint.load(weights)
     predictor = Predictor(loaded, "cpu", flip=False)
     crops = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         return check_data(args.data, args.check_sets)
 
     checks: list[Callable[[], Iterator[Finding]]] = [
-        check_python, check_torch, check_opencv, check_window, check_render, check_folders, check_checkpoints,
+        check_python, check_torch, check_engines, check_opencv, check_window, check_render, check_folders, check_checkpoints,
     ]  # fmt: skip
     if args.data is not None:
         checks.append(check_data_sets)
@@ -120,6 +120,14 @@ def check_torch() -> Iterator[Finding]:
     named = torch.cuda.get_device_name() if device == "cuda" else device
     precision = str(fast_precision(device)).removeprefix("torch.")
     yield Finding("ok", "torch", f"{torch.__version__}, device {named}, {precision}, {torch.get_num_threads()} threads")
+
+
+def check_engines() -> Iterator[Finding]:
+    """Look for the engine that only ``--engine`` needs; it is not loaded."""
+    try:
+        yield Finding("ok", "OpenVINO", metadata.version("openvino"))
+    except metadata.PackageNotFoundError:
+        yield Finding("note", "OpenVINO", "not installed", "only --engine openvino needs it: pip install '.[openvino]'")
 
 
 def check_opencv() -> Iterator[Finding]:

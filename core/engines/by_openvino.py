@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from core import checkpoint, export, published
@@ -23,7 +23,7 @@ from core.errors import RunError, UserError
 from core.network import NetworkOutput, PoseNetwork, fold_batch_norm
 
 _FORMAT = 1
-"""Counts how ``_up_to_maps`` cuts the network: what was compiled before another cut is not used."""
+"""Counts how ``_UpToMaps`` cuts the network: what was compiled before another cut is not used."""
 _USE_TORCH = "leave out --engine openvino, and report this"
 
 
@@ -47,7 +47,7 @@ class OpenVinoEngine:
 
     Args:
         network: in eval mode, on the CPU.
-        dtype: what it computes in; the maps themselves are told in float32, as ``core.engines.fused`` does.
+        dtype: what it computes in; the maps themselves are told in float32, as ``core.engines.packed`` does.
 
     Raises:
         UserError: OpenVINO is not installed.
@@ -58,7 +58,8 @@ class OpenVinoEngine:
         openvino = library()
         side = network.config.input_px
         network = fold_batch_norm(copy.deepcopy(network))
-        features, self._to_maps = _up_to_maps(network)
+        features = _UpToMaps(network)
+        self._to_maps = features.layer
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
@@ -117,18 +118,34 @@ def _compiled(openvino: Any, core: Any, network: nn.Module, side: int, settings:
     return compiled
 
 
-def _up_to_maps(network: PoseNetwork) -> tuple[nn.Module, nn.Conv2d]:
-    """Cut off the layer that tells the last stack's maps: what remains gives its input and the depths.
+class _UpToMaps(nn.Module):
+    """A network without the layer that tells the last stack's maps: gives that layer's input, and the depths.
 
     OpenVINO would round that layer's output too, and rounded logits tie at the peak.
     """
-    traced = fx.symbolic_trace(network)
-    (output,) = traced.graph.find_nodes(op="output")
-    maps, depth = output.args[0].args
-    layer = traced.get_submodule(maps[-1].target)
-    assert isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
-    output.args = ((maps[-1].args[0], depth),)
-    traced.graph.eliminate_dead_code()
-    traced.delete_all_unused_submodules()
-    traced.recompile()
-    return traced, layer
+
+    def __init__(self, network: PoseNetwork) -> None:
+        super().__init__()
+        self._network = network
+        self.layer = _map_layer(network)
+        self._given: list[Tensor] = []
+        self.layer.register_forward_pre_hook(lambda _layer, inputs: self._given.append(inputs[0]))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        depth = self._network(images).depth
+        return self._given.pop(), depth
+
+
+def _map_layer(network: PoseNetwork) -> nn.Conv2d:
+    told: list[tuple[nn.Conv2d, Tensor]] = []
+    hooks = [
+        module.register_forward_hook(lambda layer, _inputs, output: told.append((layer, output)))
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    side = network.config.input_px
+    with torch.inference_mode():
+        maps = network(torch.zeros(1, 3, side, side)).maps[-1]
+    for hook in hooks:
+        hook.remove()
+    return next(layer for layer, output in told if output is maps)

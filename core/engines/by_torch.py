@@ -8,7 +8,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from core.engines import fused
+from core.engines import packed
 from core.network import NetworkOutput, PoseNetwork, fold_batch_norm, place
 
 
@@ -19,13 +19,14 @@ class TorchEngine:
         network: in eval mode, on the CPU.
         device: ``cpu``, ``cuda`` or ``mps``.
         dtype: what convolutions compute in.
-        plain: leave out ``fused``.
+        plain: leave out ``packed``.
     """
 
     def __init__(self, network: PoseNetwork, device: str, dtype: torch.dtype, plain: bool) -> None:
         self._device, self._dtype = device, dtype
-        placed = place(fold_batch_norm(copy.deepcopy(network)), device)
-        self._network: nn.Module = placed if plain or not fused.available(device) else fused.fuse(placed, dtype)
+        self._network = place(fold_batch_norm(copy.deepcopy(network)), device)
+        if not plain and packed.available(device):
+            packed.pack(self._network, dtype)
         if dtype != torch.float32:
             _cast_weights(self._network, dtype)
 
