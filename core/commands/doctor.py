@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
         return check_data(args.data, args.check_sets)
 
     checks: list[Callable[[], Iterator[Finding]]] = [
-        check_python, check_torch, check_engines, check_opencv, check_window, check_render, check_folders, check_checkpoints,
+        check_python, check_torch, check_engines, check_opencv, check_window, check_render, check_folders,
+        check_checkpoints,
     ]  # fmt: skip
     if args.data is not None:
         checks.append(check_data_sets)
