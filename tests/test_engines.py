@@ -13,7 +13,7 @@ import main
 from core import checkpoint, export, heatmap, network
 from core.commands import bench_engines
 from core.engines import packed, prepare
-from core.errors import UserError
+from core.errors import RunError, UserError
 from core.predictor import Predictor
 
 needs_openvino = pytest.mark.skipif(
@@ -149,6 +149,20 @@ def test_openvino_runs_where_its_cache_cannot_be_written(
     (cache / "file").write_text("in the way")
     crops = np.zeros((1, 160, 160, 3), np.uint8)
     assert Predictor(loaded, "cpu", flip=False, engine="openvino").raw(crops)[0].shape == (1, 16, 40, 40)
+
+
+@needs_openvino
+def test_a_network_that_openvino_cannot_take_over_is_told_in_one_sentence(
+    loaded: checkpoint.Checkpoint, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.engines import by_openvino
+
+    def fails(*_: object) -> None:
+        raise LookupError("Check failed\nno such operation")
+
+    monkeypatch.setattr(by_openvino, "_compiled", fails)
+    with pytest.raises(RunError, match=r"could not take the network over \(no such operation\)"):
+        Predictor(loaded, engine="openvino")
 
 
 @needs_openvino

@@ -1,6 +1,6 @@
 """OpenVINO as the engine: it compiles the whole network for this processor, and runs it one crop at a time.
 
-A batch takes it no less time per crop, so that one compiled size serves for all (``docs/live.md``).
+In a batch a crop takes it hardly less time, so that one compiled size serves for all (``docs/live.md``).
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class OpenVinoEngine:
         try:
             compiled = _imported(core, kept, settings) or _compiled(openvino, core, features, side, settings, kept)
             self._request = compiled.create_infer_request()
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
+        except Exception as error:  # its parts raise errors of their own, which have no base in common
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
             raise RunError(f"OpenVINO could not take the network over ({reason})", _USE_TORCH) from error
 
     def __call__(self, images: Tensor) -> NetworkOutput:
