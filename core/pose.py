@@ -7,7 +7,7 @@ Frames: ``_px`` pixels of the picture (x right, y down, origin at the top-left c
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ FloatArray = NDArray[np.float64]
 Verdict = Literal["plausible", "doubtful", "implausible"]
 LocatedBy = Literal["given", "search", "track"]
 DecodedBy = Literal["limbs", "peaks"]
+
+BARS_END: Final = 2.0
+"""Where bars of the bones' deviations end at the latest, in limits of *implausible*: one bone that came out four times
+too long must not make all others unreadable. A bar that goes on says so, with its number."""
 
 
 @dataclass(frozen=True)

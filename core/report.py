@@ -21,7 +21,7 @@ from core import geometry, skeleton
 from core.export import AXES, UNITS, printable, write_atomically
 from core.figure import SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
 from core.media import at_most
-from core.pose import Pose
+from core.pose import BARS_END, Pose
 
 FloatArray = NDArray[np.float64]
 
@@ -210,6 +210,7 @@ def _shared() -> dict[str, Any]:
         "unsure": UNSURE,
         "doubtful": geometry.DOUBTFUL_PERCENT,
         "implausible": geometry.IMPLAUSIBLE_PERCENT,
+        "bars_end": BARS_END * geometry.IMPLAUSIBLE_PERCENT,
         "joint_names": skeleton.JOINT_NAMES,
         "joint_sides": [skeleton.joint_side(joint) for joint in range(skeleton.JOINT_COUNT)],
         "bone_sides": [bone.side for bone in skeleton.BONES],

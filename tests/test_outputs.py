@@ -120,6 +120,15 @@ def test_a_report_is_one_file_that_fetches_nothing_and_shows_the_picture(pose: P
     assert "prefers-color-scheme: dark" in text and "@media print" in text
 
 
+def test_a_reports_bars_end_at_the_edge_and_say_so_where_a_bone_goes_on(pose: Pose) -> None:
+    entry = export.entry(pose, "a.jpg")
+    for bone, percent in zip(entry["bones"], (312.0, -85.0, 60.0), strict=False):
+        bone["deviation_percent"] = percent
+    text = report.html([report.page(gradient(320, 400), pose, entry, "a.jpg")], TOLD, {})
+    ends = re.findall(r'class="\w+( past \w+)?" style="width:([\d.]+)%;(left|right)', text)[:3]
+    assert ends == [(" past more", "50.0", "left"), (" past less", "50.0", "right"), ("", "50.0", "left")]
+
+
 @pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_a_figure_has_the_format_of_its_name_and_names_the_checkpoint(
     pose: Pose, tmp_path: Path, kind: str, start: bytes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyqtgraph as pg
 from PySide6.QtGui import QFont
 
@@ -25,3 +27,15 @@ def paint(plot: pg.PlotWidget, theme: Theme) -> None:
         axis.setPen(theme.border)
         axis.setTextPen(theme.muted)
         axis.setTickFont(tick_font(plot))
+
+
+class SignedAxis(pg.AxisItem):
+    """An axis whose negative numbers have a minus as in the tables, and whose grid lies behind what is drawn."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self.setZValue(-1)
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return the ticks' numbers."""
+        return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
