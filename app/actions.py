@@ -215,6 +215,8 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec("about", "Help", "About Bonesight", (), "What this program is"),
 )  # fmt: skip
 
+_TEXTS: Final = {spec.key: spec.text for spec in ACTIONS}
+
 VIDEO_KEYS: Final = (
     *(spec.key for spec in ACTIONS if spec.menu == "Video" and not spec.checkable), "export_film",
 )  # fmt: skip
@@ -241,6 +243,11 @@ MOUSE: Final = (
     ("3D: wheel", "Zoom"),
     ("3D: Shift + drag", "Move"),
 )
+
+
+def name_of(key: str) -> str:
+    """Return what a menu calls an action."""
+    return _TEXTS[key].rstrip("…")
 
 
 def make_actions(owner: QWidget, handlers: Mapping[str, Callable[[bool], None]]) -> dict[str, QAction]:

@@ -85,6 +85,27 @@ def test_the_switch_is_remembered_and_holds_for_every_model_a_folder_and_a_batch
     assert "--peaks" in started[0].words()
 
 
+def test_the_batch_says_which_model_and_switches_it_takes_and_took_in_the_words_of_the_menu(
+    open_window: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    dialog = window.tools.batch
+    monkeypatch.setattr(window.tools.batch_service, "start", lambda _request: None)
+    menu = {key: window.actions_by_key[key].text() for key in ("mirror", "peaks", "refine")}
+    plain = [f"{menu['mirror']}: on", f"{menu['peaks']}: off", f"{menu['refine']}: off"]
+    assert (dialog.model.text(), dialog.reading.text().splitlines()) == ("one", plain)
+    window.actions_by_key["peaks"].trigger()
+    dialog.source.line.setText(str(tmp_path))
+    dialog.out.line.setText(str(tmp_path / "out"))
+    dialog.start()
+    window.actions_by_key["peaks"].trigger()
+    window.actions_by_key["refine"].trigger()
+    window.actions_by_key["mirror"].trigger()
+    began = f"This run: one. {menu['mirror']}: on. {menu['peaks']}: on. {menu['refine']}: off."
+    assert dialog.used.text() == began, "what runs stays as it was begun"
+    assert dialog.reading.text().splitlines() == [f"{menu['mirror']}: off", plain[1], f"{menu['refine']}: on"]
+
+
 def test_a_videos_poses_are_kept_apart_by_how_they_were_read(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     backend = FakeBackend()
     window = open_window(write_clip(tmp_path / "walk.mp4", 6), backend)

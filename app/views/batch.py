@@ -20,12 +20,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.actions import name_of
 from app.notifications import as_sentence
 from app.services.batch import BatchRequest, BatchService
 from app.services.worker import WorkerState
 from app.state import AppState
 from app.views.choosers import FolderRow, remaining_text
-from app.views.panel import size_for_screen
+from app.views.panel import ElidedLabel, size_for_screen
+from core.reading import SWITCHES, Reading
+
+
+def switches_told(reading: Reading) -> list[str]:
+    """Say how poses are read, a line for each switch of the Model menu in that menu's words."""
+    return [f"{name_of(each.name)}: {'on' if getattr(reading, each.name) else 'off'}" for each in SWITCHES]
 
 
 class BatchWindow(QDialog):
@@ -52,10 +59,17 @@ class BatchWindow(QDialog):
         form = QFormLayout()
         form.addRow("Pictures from", self.source)
         form.addRow("Results into", self.out)
+        self.model = ElidedLabel()
+        self.reading = QLabel()
+        form.addRow("Model", self.model)
+        form.addRow("Poses", self.reading)
+        form.addRow("", QLabel("Both are chosen in the Model menu, for everything at once.", objectName="muted"))
         form.addRow("Figures", self.figures)
         form.addRow("", self.report)
         also = "poses.json and joints.csv are always written: the numbers are those of the window."
         form.addRow("", QLabel(also, objectName="muted", wordWrap=True))
+        self.used = QLabel(objectName="muted", wordWrap=True)
+        self.used.hide()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.says = QLabel("Choose a folder and start.")
@@ -78,6 +92,7 @@ class BatchWindow(QDialog):
         column.addLayout(form)
         column.addWidget(self.failures, 1)
         column.addStretch()
+        column.addWidget(self.used)
         column.addWidget(self.bar)
         column.addLayout(row)
         service.state_changed.connect(self._show_state)
@@ -85,6 +100,9 @@ class BatchWindow(QDialog):
         service.input_failed.connect(self._show_failure)
         service.finished.connect(self._finished)
         service.failed.connect(lambda error: self.says.setText(as_sentence(error.what)))
+        state.model_changed.connect(self._show_choice)
+        state.reading_changed.connect(self._show_choice)
+        self._show_choice()
         self._show_state(service.state)
 
     def start(self) -> None:
@@ -106,7 +124,16 @@ class BatchWindow(QDialog):
         self.open_button.setEnabled(False)
         figures, report = str(self.figures.currentData()), self.report.isChecked()
         request = BatchRequest(folder, out, self._state.model.source, self._state.reading, figures, report)
+        # The menu may be changed while it runs: what is written stays as it was begun.
+        self.used.setText(f"This run: {self._state.model.name}. {'. '.join(switches_told(request.reading))}.")
+        self.used.show()
         self._service.start(request)
+
+    def _show_choice(self) -> None:
+        """Say with what the next run looks."""
+        model = self._state.model
+        self.model.setText("none is loaded yet" if model is None else model.name)
+        self.reading.setText("\n".join(switches_told(self._state.reading)))
 
     def _show_state(self, state: WorkerState) -> None:
         busy = state in (WorkerState.STARTING, WorkerState.RUNNING, WorkerState.STOPPING)
