@@ -133,6 +133,12 @@ class Comparing(QObject):
         return LETTERS[: len(self.others) + 1]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of A and of the models beside it, as far as they are loaded."""
+        used = (self._state.model, *(other.model for other in self.others if self.on))
+        return tuple(model.name for model in used if model is not None)
+
+    @property
     def grid(self) -> bool:
         """Whether the pictures stand in two rows: more than two models, side by side."""
         return self.on and len(self.others) > 1 and self.display.layout is Layout.SIDE

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from core import skeleton
@@ -37,3 +40,12 @@ def tiny_joint_name(joint: int) -> str:
         return centre[name]
     side, part = name.split("_", 1)
     return f"{side[0].upper()} {part[:3]}"
+
+
+def common_start(names: Sequence[str]) -> str:
+    """Return the whole words that different names all begin with, ``compact-`` of ``compact-geo`` and ``compact-a``."""
+    if len(set(names)) < 2:
+        return ""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(min(names), max(names), strict=False))
+    words = re.match(r".*[-_. ]", "".join(letter for letter, _ in alike))
+    return words[0] if words and min(map(len, names)) > words.end() else ""

@@ -25,13 +25,14 @@ from app.colours import letter_style
 from app.sources import Sample
 from app.state import AppState, ModelEntry
 from app.theme import Theme
+from app.views.name_box import NameBox
 from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
 _TAKE_OUT = "…take out"
 _LETTERS = 11
 _FEWEST_LETTERS = 3
-"""Of a model's name, for which there is room in any case; the panels say the whole of it."""
+"""Of a model's name, for which there is room in any case; panels and tool tip say the whole of it."""
 
 
 class ModelPicker(QWidget):
@@ -41,6 +42,7 @@ class ModelPicker(QWidget):
         self, state: AppState, choose: Callable[[str], None], open_file: Callable[[], None], *, name: str = "Model",
         tip: str = "Which checkpoint looks at the picture (M: the next one)",
         current: Callable[[], ModelEntry | None] | None = None, take_out: Callable[[], None] | None = None,
+        beside: Callable[[], Sequence[str]],
     ) -> None:  # fmt: skip
         super().__init__()
         self._state = state
@@ -48,11 +50,10 @@ class ModelPicker(QWidget):
         self._choose = choose
         self._open_file = open_file
         self._take_out = take_out
-        self.combo = QComboBox()
+        self.combo = NameBox(beside, tip)
         self.combo.setMinimumContentsLength(_LETTERS)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.combo.setAccessibleName(name)
-        self.combo.setToolTip(tip)
         self.combo.activated.connect(self._activated)
         self.combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         keep_keys(self.combo)
@@ -115,11 +116,15 @@ class _ToolStrip(QToolBar):
     def fit(self) -> None:
         """Show names where they fit; where not even icons do, the models' names have less room."""
         both, icon = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
-        for style, letters in ((both, _LETTERS), (icon, _LETTERS), (icon, _FEWEST_LETTERS)):
+        for style, letters in (
+            (both, _LETTERS),
+            *((icon, fewer) for fewer in range(_LETTERS, _FEWEST_LETTERS - 1, -1)),
+        ):
             for combo in self.findChildren(QComboBox):
                 combo.setMinimumContentsLength(letters)
                 # Qt keeps the least width that it once found.
                 combo.setFixedWidth(combo.sizeHint().width())
+                self._ask_anew(combo)
             for button in self.findChildren(QToolButton):
                 if button.icon().isNull() or button.objectName() == "qt_toolbar_ext_button":
                     continue
@@ -128,6 +133,13 @@ class _ToolStrip(QToolBar):
             layout.invalidate()
             if layout.sizeHint().width() <= self.width():
                 break
+
+    def _ask_anew(self, widget: QWidget) -> None:
+        """Let all layouts around a widget forget its size now: by itself, one does so per turn of the event loop."""
+        around = widget.parentWidget()
+        while around is not None and around is not self:
+            around.updateGeometry()
+            around = around.parentWidget()
 
 
 class Chrome:

@@ -168,7 +168,11 @@ class MainWindow(QMainWindow):
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         handlers["compare_add"] = lambda _: self.compared.show_menu()
         self.actions_by_key = make_actions(self, handlers)
-        self.picker = ModelPicker(self.state, self.session.choose_model, commands.open_checkpoint)
+        self.picker = ModelPicker(
+            self.state, self.session.choose_model, commands.open_checkpoint, beside=lambda: self.comparing.names
+        )
+        # What its name is told apart from.
+        self.comparing.model_changed.connect(self.picker.combo.update)
         self.compared = ComparedModels(
             self.state, self.themes, self.comparing, commands.open_checkpoint_beside, commands.open_checkpoint_to_add
         )

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.comparing import Layout
 from app.services.backend import TorchBackend
 from app.sources import Box
+from app.state import ModelEntry
 from app.window import MainWindow
 from core import skeleton
 from core.pose import Pose
@@ -71,6 +72,34 @@ def test_the_plus_beside_the_models_adds_a_third(
     assert panel(window, "c").note.text() == "8 mm, 1.1 px apart"
     assert panel(window, "d").isVisible() and "Room for one more" in panel(window, "d").empty.title.text()
     assert window.comparing.other.letter == "C", "the new one is chosen"
+
+
+def test_a_narrow_toolbar_keeps_the_names_of_four_models_apart_and_tells_them_whole(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    names = ["compact-geo", "compact-no-geo", "compact-geo-seed7", "compact-no-geo-seed7"]
+    backend = FakeBackend()
+    backend.bundled = lambda: [ModelEntry(name, name, "made by a test") for name in names]
+    window = open_window(photo, backend)
+    window.actions_by_key["compare"].trigger()
+    for name in names[2:]:
+        window.comparing.add(name)
+    qtbot.waitUntil(lambda: len(window.comparing.comparisons) == 3)
+    combos = [picker.combo for picker in (window.picker, *window.compared.pickers)]
+    for width in (1280, 1100, 1000, 960):
+        window.resize(width, 640)
+        qtbot.waitUntil(lambda width=width: window.width() == width and window.chrome.export.isVisible())
+        drawn = [combo.shown_text() for combo in combos]
+        assert len(set(drawn)) == 4, drawn
+        for combo, text in zip(combos, drawn, strict=True):
+            assert combo.fontMetrics().horizontalAdvance(text) < combo.width() - 20, "nothing is cut"
+    assert drawn[:2] == ["…geo", "…no-geo"]
+    assert [combo.toolTip().splitlines()[0] for combo in combos] == names
+    assert [combo.currentText() for combo in combos] == names
+    window.actions_by_key["compare"].trigger()
+    window.resize(1600, 640)
+    qtbot.wait(50)
+    assert window.picker.combo.shown_text() == "compact-geo"
 
 
 def test_the_tables_show_a_and_each_of_the_others(open_window: Opener, photo: Path) -> None:

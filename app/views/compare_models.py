@@ -68,7 +68,7 @@ class ComparedModels(QWidget):
         return ModelPicker(
             state, partial(self._choose, place), partial(open_file, place), name="Model",
             tip="The checkpoint that A is compared with; the last line takes it out again",
-            current=current, take_out=partial(comparing.remove, place),
+            current=current, take_out=partial(comparing.remove, place), beside=lambda: comparing.names,
         )  # fmt: skip
 
     def _choose(self, place: int, source: str) -> None:
