@@ -9,7 +9,7 @@ from typing import Final
 import pyqtgraph as pg
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 
 class ThemeChoice(StrEnum):
@@ -131,10 +131,19 @@ class ThemeWatcher(QObject):
         self._application = application
         self.choice = choice
         self.theme = DARK
+        self._window: QWidget | None = None
         application.setStyle("Fusion")
         pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
         self._apply()
+
+    def dress(self, window: QWidget) -> None:
+        """Give a window, and the dialogs and menus that belong to it, the theme's style sheet from now on.
+
+        A sheet of the whole application would look the same and takes Qt four times as long to change.
+        """
+        self._window = window
+        window.setStyleSheet(self._sheet())
 
     def choose(self, choice: ThemeChoice) -> None:
         """Use another theme from now on."""
@@ -152,7 +161,10 @@ class ThemeWatcher(QObject):
             light = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light
         self.theme = LIGHT if light else DARK
         self._application.setPalette(_palette(self.theme))
-        colours = {name: value for name, value in vars(self.theme).items() if isinstance(value, str)}
-        self._application.setStyleSheet(_STYLE.format(**colours))
+        if self._window is not None:
+            self._window.setStyleSheet(self._sheet())
         pg.setConfigOptions(background=self.theme.canvas, foreground=self.theme.muted)
         self.changed.emit()
+
+    def _sheet(self) -> str:
+        return _STYLE.format(**{name: value for name, value in vars(self.theme).items() if isinstance(value, str)})

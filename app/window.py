@@ -59,6 +59,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.settings = settings
         self.themes = ThemeWatcher(application, _theme_choice(settings))
+        self.themes.dress(self)
         self.state = AppState(self)
         self.notifier = Notifier(self)
         self.session = Session(self.state, self.notifier, backend, reader, self)
