@@ -17,6 +17,14 @@ _READING_ORDER: Final = (
 JOINT_ORDER: Final[tuple[int, ...]] = tuple(skeleton.JOINT_INDEX[name] for name in _READING_ORDER)
 """All joints from head to foot: the order of the heatmap strip and of the joint list."""
 
+_BONES_READ: Final = (
+    "head", "torso",
+    *(f"{side}_{bone}" for bone in ("collar", "upper_arm", "forearm", "hip_bone", "thigh", "shank")
+      for side in ("right", "left")),
+)  # fmt: skip
+BONE_PLACES: Final[tuple[int, ...]] = tuple(_BONES_READ.index(name) for name in skeleton.BONE_NAMES)
+"""Where each bone stands in a table: from head to foot, right above left, so that the two are compared at a glance."""
+
 
 def short_name(name: str) -> str:
     """Shorten a joint's or bone's identifier: ``left_upper_arm`` -> ``L upper arm``."""

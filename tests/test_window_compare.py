@@ -167,6 +167,9 @@ def test_the_3d_views_turn_and_zoom_together(open_window: Opener, photo: Path) -
         pytest.skip(str(window.space.fault))
     other = window._panels["space_b"].panel
     assert other is not None and other.isVisible()
+    poses = (window.state.pose, window.comparing.pose)
+    notes = [f"geometry loss {pose.geometry.loss:.4f}, 25 cm floor squares" for pose in poses if pose is not None]
+    assert [window.space.note.text(), other.note.text()] == notes
     a, b = window.space.scene.camera, other.scene.camera
     a.azimuth, a.scale_factor, a.center = 71.0, 1234.0, (1.0, 2.0, 3.0)
     assert (b.azimuth, b.scale_factor, tuple(b.center)) == (71.0, 1234.0, (1.0, 2.0, 3.0))

@@ -107,7 +107,10 @@ class BoneBars(pg.PlotWidget):
         """Leave the axis without its long name where it would be cut: the tool tip says it too."""
         super().resizeEvent(event)
         if hasattr(self, "_bars"):
-            self.getPlotItem().setLabel("left", _AXIS if self.height() >= _ROOM_FOR_AXIS else "%")
+            axis = self.getPlotItem().getAxis("left")
+            axis.setLabel(_AXIS if self.height() >= _ROOM_FOR_AXIS else "%")
+            # A label of another length stays where the one before it began, unless the axis is laid out anew.
+            axis.resizeEvent()
             narrow = self.width() < _ROOM_FOR_NAMES
             names = _SHORT if narrow else {}
             # The two neighbours step apart.

@@ -10,12 +10,13 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTableView
 
 from app.colours import VERDICT_COLOURS
-from app.naming import short_name
+from app.naming import BONE_PLACES, short_name
 from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.bone_bars import BoneBars
+from app.views.legend import Legend
 from app.views.panel import ElidedLabel, Panel, keep_keys
-from core.pose import Bone
+from core.pose import Bone, GeometryReport
 
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 _VERDICT_RANK: Final = {"plausible": 0, "doubtful": 1, "implausible": 2}
@@ -39,8 +40,10 @@ _AROUND_TITLES: Final = 14
 """Pixels of the table: its width at least, the width from which on its titles fit in one line, what is around them."""
 _NARROWEST_LIVE: Final = 740
 """The same with the columns of a live source."""
-_ROOM_FOR_BARS: Final = 260
+_ROOM_FOR_BARS: Final = 340
+_ROOM_FOR_LEGEND: Final = 900
 LIVE_COLUMNS: Final = (6, 7)
+_FEW: Final = 3
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -48,6 +51,16 @@ def _signed(percent: float) -> str:
     """One decimal with its sign, and no sign on what rounds to zero."""
     text = f"{percent:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def _counted(report: GeometryReport) -> str:
+    """Say how many bones cannot be real, or may not be, and which where they are few."""
+    for verdict in ("implausible", "doubtful"):
+        names = [short_name(bone.name) for bone in report.bones if bone.verdict == verdict]
+        if names:
+            which = f": {', '.join(names)}" if len(names) <= _FEW else ""
+            return f"{len(names)} of {len(report.bones)} bones {'is' if len(names) == 1 else 'are'} {verdict}{which}."
+    return f"All {len(report.bones)} bones are plausible."
 
 
 class BoneModel(QAbstractTableModel):
@@ -132,7 +145,7 @@ class BoneModel(QAbstractTableModel):
     def _sort_value(bone: Bone, column: int, row: int) -> float:
         difference = bone.left_right_percent
         return (
-            float(row),
+            float(BONE_PLACES[row]),
             bone.length_mm,
             bone.ratio,
             bone.deviation_percent,
@@ -180,6 +193,8 @@ class BonesPanel(Panel):
         self.sentence = ElidedLabel(objectName="sentence")
         self.note.hide()
         self._header.insertWidget(1, self.sentence, 1)
+        self.legend = Legend(state)
+        self.add_control(self.legend)
         self.model = BoneModel(state)
         self._proxy = QSortFilterProxyModel(self)
         self._proxy.setSourceModel(self.model)
@@ -201,6 +216,7 @@ class BonesPanel(Panel):
     def _give_room(self) -> None:
         narrowest = _NARROWEST if self._state.live is None else _NARROWEST_LIVE
         self.table.setMinimumWidth(narrowest)
+        self.legend.setVisible(self.width() >= _ROOM_FOR_LEGEND)
         # In less room the bars' names would lie over each other.
         self.bars.setVisible(self.width() - narrowest >= _ROOM_FOR_BARS)
         self._refresh()
@@ -261,7 +277,7 @@ class BonesPanel(Panel):
             return
         report = pose.geometry
         shares = "" if self.bars.isHidden() else ", its shares above the bars"
-        self.sentence.setText(f"{report.sentence()}  Geometry loss {report.loss:.4f}{shares}.")
+        self.sentence.setText(f"{_counted(report)}  {report.sentence()}  Geometry loss {report.loss:.4f}{shares}.")
         self.sentence.setToolTip(
             "Geometry loss: within each group, the variance of length over canonical length, summed over the groups"
         )

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QComboBox, QSplitter, QStackedWidget
 
 from app.colours import letter_style
 from app.comparing import Comparing, Layout
-from app.naming import short_name
+from app.naming import BONE_PLACES, short_name
 from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.compare_many import ManyPage
@@ -92,7 +92,7 @@ def bone_rows(shown: Sequence[Mapping[str, Any]], quantity: str) -> list[Row]:
     """Return the rows of the bone table from ``export_comparison.differences`` of A and each of the others."""
     rows = []
     for index, bones in enumerate(zip(*(each["bones"] for each in shown), strict=True)):
-        texts, values = [short_name(bones[0]["name"])], [float(index)]
+        texts, values = [short_name(bones[0]["name"])], [float(BONE_PLACES[index])]
         for key, _name, digits in _QUANTITIES:
             if len(shown) > 1 and key != quantity:
                 continue

@@ -10,7 +10,7 @@ from app.comparing import Comparing
 from app.notifications import Notifier
 from app.state import AppState
 from app.theme import ThemeWatcher
-from app.views.skeleton3d import Skeleton3DPanel
+from app.views.skeleton3d import Skeleton3DPanel, told_beside
 from core.compare import LETTERS
 from core.pose import Pose
 
@@ -74,7 +74,7 @@ class OtherSpace(QWidget):
         if self.panel is not None or leader is None:
             return
         panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)
-        panel.shown_pose = self._pose
+        panel.shown_pose, panel.told = self._pose, told_beside
         self.layout().addWidget(panel)
         if panel.scene is not None and leader.scene is not None:
             panel.scene.follow(leader.scene)

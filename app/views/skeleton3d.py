@@ -29,6 +29,7 @@ PRESETS = (
     ("side", "Side", "From the body's left side"),
     ("top", "Top", "From above: depth errors show here first"),
 )
+FLOOR = "25 cm floor squares"
 _NARROWEST = 200
 _STEP_DEGREES = 10.0
 _REST = 3.0
@@ -45,6 +46,11 @@ class Ghost:
     letter: str
     pose: Pose
     colour: Rgb | None = None
+
+
+def told_beside(pose: Pose) -> str:
+    """Return what the header of one of several bodies says: the loss by which the models can be told apart first."""
+    return f"geometry loss {pose.geometry.loss:.4f}, {FLOOR}"
 
 
 def opengl_fault() -> str | None:
@@ -80,6 +86,8 @@ class Skeleton3DPanel(Panel):
         """The pose that is drawn: a comparison puts another one in its place."""
         self.ghosts: Callable[[], Sequence[Ghost]] = lambda: ()
         """Other models' poses to draw pale beside it, instead of the truth."""
+        self.told: Callable[[Pose], str] = lambda _pose: FLOOR
+        """What the header says of a pose with nothing pale beside it."""
         self._state = state
         self._themes = themes
         self.scene = None
@@ -273,7 +281,7 @@ class Skeleton3DPanel(Panel):
         rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
         apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
         if not len(pale):
-            self.note.setText(f"{refined}25 cm floor squares")
+            self.note.setText(f"{refined}{self.told(pose)}")
             self.note.setToolTip("")
         elif others:
             told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))
