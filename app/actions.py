@@ -286,8 +286,8 @@ def help_text() -> str:
         for spec in specs:
             keys = " or ".join(spec.shortcuts)
             shown = f"<code>{keys}</code>" if keys else "<i>in the menu</i>"
-            rows.append(f"<tr><td>{shown}&nbsp;&nbsp;</td><td>{spec.text.rstrip('…')}&nbsp;&nbsp;</td>"
+            rows.append(f"<tr><td width='23%'>{shown}</td><td width='30%'>{spec.text.rstrip('…')}</td>"
                         f"<td>{spec.tip}</td></tr>")  # fmt: skip
     rows.append("<tr><td colspan='3'><br><b>Mouse</b></td></tr>")
     rows += [f"<tr><td>{what}&nbsp;&nbsp;</td><td colspan='2'>{does}</td></tr>" for what, does in MOUSE]
-    return f"<table cellspacing='0' cellpadding='2'>{''.join(rows)}</table>"
+    return f"<table width='100%' cellspacing='0' cellpadding='2'>{''.join(rows)}</table>"

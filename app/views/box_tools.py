@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
+from pyqtgraph.graphicsItems.ROI import Handle
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.sources import Box
 
@@ -50,6 +52,25 @@ class PictureViewBox(pg.ViewBox):
         self.fit_asked.emit()
 
 
+_SHADE = pg.mkPen(0, 0, 0, 120, width=3.4)
+"""Under the white lines, which would vanish on snow and on the light theme's ground."""
+
+
+class _Grip(Handle):
+    """A handle that can be seen on any picture."""
+
+    def __init__(self, box: BoxItem, kind: str) -> None:
+        pen, lit = pg.mkPen(255, 255, 255, 220, width=1.5), pg.mkPen(255, 214, 102, width=2)
+        super().__init__(radius=5, typ=kind, pen=pen, hoverPen=lit, parent=box, antialias=True)
+        self.setToolTip("Drag to change the person's box; the pose follows")
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the handle over its shade."""
+        painter.setPen(_SHADE)
+        painter.drawPath(self.shape())
+        super().paint(painter, option, widget)
+
+
 class BoxItem(pg.ROI):
     """The person's box with handles at its corners and one to move it; the inside stays free for panning."""
 
@@ -58,17 +79,9 @@ class BoxItem(pg.ROI):
 
     def __init__(self) -> None:
         super().__init__((0, 0), (1, 1), movable=False, rotatable=False, resizable=True, antialias=True)
-        self._colour = QColor(255, 255, 255, 190)
         for x, y in ((0, 0), (1, 0), (0, 1), (1, 1)):
-            self.addScaleHandle((x, y), (1 - x, 1 - y))
-        self.addTranslateHandle((0.5, 0.0))
-        self.handlePen = pg.mkPen(255, 255, 255, 220, width=1.5)
-        for handle in self.getHandles():
-            handle.radius = 5
-            handle.buildPath()
-            handle.pen = handle.currentPen = pg.mkPen(255, 255, 255, 220, width=1.5)
-            handle.hoverPen = pg.mkPen(255, 214, 102, width=2)
-            handle.setToolTip("Drag to change the person's box; the pose follows")
+            self.addScaleHandle((x, y), (1 - x, 1 - y), item=_Grip(self, "s"))
+        self.addTranslateHandle((0.5, 0.0), item=_Grip(self, "t"))
         self._quiet = False
         self.sigRegionChangeFinished.connect(self._tell)
         self.show_box((0.0, 0.0, 1.0, 1.0), given=False)
@@ -86,6 +99,12 @@ class BoxItem(pg.ROI):
         self.setPen(pen)
         self.hoverPen = pen
         self.show()
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the box over its shade."""
+        painter.setPen(_SHADE)
+        painter.drawRect(QRectF(0.0, 0.0, self.size().x(), self.size().y()).normalized())
+        super().paint(painter, option, widget)
 
     def _tell(self) -> None:
         if self._quiet:

@@ -17,7 +17,7 @@ from app.views.compare_picture import OtherPicturePanel, PictureCompare
 from app.views.compare_space import OtherSpace
 from app.views.compare_strip import DifferenceStrip
 from app.views.picture import PicturePanel
-from app.views.skeleton3d import FLOOR, Ghost, Skeleton3DPanel, told_beside
+from app.views.skeleton3d import Ghost, Skeleton3DPanel, told_alone, told_beside
 from app.views.timeline import TimelinePanel
 
 _ROOM_FOR_STRIPS: Final = 960
@@ -51,7 +51,7 @@ class CompareViews(QObject):
         self.pictures.add(other)
         space.shown_pose = lambda: comparing.shown
         space.ghosts = self._ghosts
-        space.told = lambda pose: told_beside(pose) if comparing.on else FLOOR
+        space.told = lambda pose: told_beside(pose) if comparing.on else told_alone(pose)
         other_space.follow(space)
         across = picture.parentWidget()
         assert isinstance(across, QSplitter)

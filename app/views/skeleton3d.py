@@ -29,7 +29,6 @@ PRESETS = (
     ("side", "Side", "From the body's left side"),
     ("top", "Top", "From above: depth errors show here first"),
 )
-FLOOR = "25 cm floor squares"
 _NARROWEST = 200
 _STEP_DEGREES = 10.0
 _REST = 3.0
@@ -48,9 +47,16 @@ class Ghost:
     colour: Rgb | None = None
 
 
-def told_beside(pose: Pose) -> str:
-    """Return what the header of one of several bodies says: the loss by which the models can be told apart first."""
-    return f"geometry loss {pose.geometry.loss:.4f}, {FLOOR}"
+def told_alone(_pose: Pose) -> tuple[str, str]:
+    """Return what header and tool tip say of the only body."""
+    return "25 cm floor squares", ""
+
+
+def told_beside(pose: Pose) -> tuple[str, str]:
+    """Return what header and tool tip say of one of several bodies: how far it is from one that can be real."""
+    count = sum(bone.verdict == "implausible" for bone in pose.geometry.bones)
+    tip = "Geometry loss of this body, and how many of its bones are implausible. Floor squares are 25 cm."
+    return f"loss {pose.geometry.loss:.4f}, {count} implausible", tip
 
 
 def opengl_fault() -> str | None:
@@ -86,8 +92,8 @@ class Skeleton3DPanel(Panel):
         """The pose that is drawn: a comparison puts another one in its place."""
         self.ghosts: Callable[[], Sequence[Ghost]] = lambda: ()
         """Other models' poses to draw pale beside it, instead of the truth."""
-        self.told: Callable[[Pose], str] = lambda _pose: FLOOR
-        """What the header says of a pose with nothing pale beside it."""
+        self.told: Callable[[Pose], tuple[str, str]] = told_alone
+        """What header and tool tip say of a pose with nothing pale beside it."""
         self._state = state
         self._themes = themes
         self.scene = None
@@ -281,8 +287,9 @@ class Skeleton3DPanel(Panel):
         rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
         apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
         if not len(pale):
-            self.note.setText(f"{refined}{self.told(pose)}")
-            self.note.setToolTip("")
+            text, tip = self.told(pose)
+            self.note.setText(f"{refined}{text}")
+            self.note.setToolTip(tip)
         elif others:
             told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))
             told = f"from {told} mm" if len(others) > 1 else f"{apart[0]} mm from {others[0].letter}"
