@@ -250,7 +250,7 @@ def name_of(key: str) -> str:
     return _TEXTS[key].rstrip("…")
 
 
-def make_actions(owner: QWidget, handlers: Mapping[str, Callable[[bool], None]]) -> dict[str, QAction]:
+def make_actions(owner: QWidget, handlers: Mapping[str, Callable[[bool], object]]) -> dict[str, QAction]:
     """Make every action of the table and connect it to its handler."""
     made: dict[str, QAction] = {}
     for spec in ACTIONS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData
@@ -48,7 +49,7 @@ class Commands:
         self._timeline = timeline
         self._comparing = comparing
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every key of the table."""
         session, state, picture, space = self._session, self._state, self._picture, self._space
         return {
@@ -80,7 +81,7 @@ class Commands:
             "box": lambda on: state.set_display(box=on),
             "labels": lambda on: state.set_display(labels=on),
             "why": lambda on: state.set_display(why=on),
-            "fit": lambda _: (picture.fit(), space.fit()),
+            "fit": lambda _: self.fit(),
             "fit_person": lambda _: picture.fit_person(),
             "zoom_in": lambda _: picture.zoom(1.25),
             "zoom_out": lambda _: picture.zoom(0.8),
@@ -110,12 +111,20 @@ class Commands:
             "strips": lambda on: state.set_display(strips=on),
             "open_checkpoint": lambda _: self.open_checkpoint(),
             "model_next": lambda _: self.next_model(),
-            **{each.name: lambda on, name=each.name: session.set_reading(**{name: on}) for each in SWITCHES},
+            **{each.name: partial(self._read_with, each.name) for each in SWITCHES},
             "shortcuts": lambda _: help_pages.show_page(
                 self._window, "Keyboard and mouse", actions.help_text(), (760, 640)
             ),
             "about": lambda _: help_pages.show_about(self._window),
-        }  # type: ignore[dict-item]
+        }
+
+    def fit(self) -> None:
+        """Show the whole picture and the whole body."""
+        self._picture.fit()
+        self._space.fit()
+
+    def _read_with(self, name: str, on: bool) -> None:
+        self._session.set_reading(**{name: on})
 
     def open_pictures(self) -> None:
         """Ask for pictures and open them."""

@@ -83,7 +83,7 @@ class Comparing(QObject):
         self._state.models_changed.connect(self._choose_first)
         session.playback.playing_changed.connect(self.ask)
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every action of the Compare menu but the one that opens a menu of its own."""
         layouts = list(Layout)
         return {

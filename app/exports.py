@@ -59,7 +59,7 @@ class Exports:
         self.drawing.failed.connect(self._failed)
         self.drawing.drawn.connect(self._drawn)
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every key of the Export menu."""
         return {
             "export_picture": lambda _: self.export_picture(),
@@ -191,7 +191,7 @@ class Exports:
 
     def _drawn(self, data: bytes) -> None:
         self._state.set_activity("")
-        QGuiApplication.clipboard().setImage(QImage.fromData(data, "PNG"))
+        QGuiApplication.clipboard().setImage(QImage.fromData(data))
         self._notifier.info("copied the figure", "paste it into a document")
 
     def _request(self, picture: Picture, pose: Pose, path: Path | None) -> DrawRequest:

@@ -38,7 +38,7 @@ class People(QObject):
         picture.clicked.connect(self._clicked)
         picture.note_others = self._note
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every action that has to do with other people."""
         return {
             "others": lambda on: self._state.set_display(others=on),

@@ -84,7 +84,7 @@ class ComparisonRoom(QObject):
                 self._splitter.setSizes(sizes)
             return
         panels = [self._splitter.widget(place) for place in range(self._splitter.count())]
-        shown = [panel for panel in panels if panel.isVisible() and panel is not self._side]
+        shown = [panel for panel in panels if panel and panel.isVisible() and panel is not self._side]
         if shown != self._shared:
             # Only then: what the user dragged stays while the same panels stand.
             self._shared = shown

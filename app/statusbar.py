@@ -16,12 +16,12 @@ class StatusBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self.activity = QLabel()
         self.place = QLabel(toolTip="Which of the pictures opened together")
-        self.size = QLabel(toolTip="Size of the picture, width × height")
+        self.picture_size = QLabel(toolTip="Size of the picture, width × height")
         self.model = QLabel(toolTip="The checkpoint in use")
         self.device = QLabel(toolTip="Where the network runs")
         self.latency = QLabel(toolTip="How long the last pose took, search for the person included")
         self.addWidget(self.activity, 1)
-        for label in (self.place, self.size, self.model, self.device, self.latency):
+        for label in (self.place, self.picture_size, self.model, self.device, self.latency):
             self.addPermanentWidget(label)
         for signal in (
             state.picture_changed, state.pose_changed, state.model_changed, state.trail_changed,
@@ -39,7 +39,7 @@ class StatusBar(QStatusBar):
         model = "no model" if state.model is None else ", ".join([state.model.name, *_differences(state)])
         latency = "" if state.latency_ms is None else f"pose in {state.latency_ms:.0f} ms"
         for label, text in (
-            (self.place, trail), (self.size, size), (self.model, model), (self.device, state.device.upper()),
+            (self.place, trail), (self.picture_size, size), (self.model, model), (self.device, state.device.upper()),
             (self.latency, latency),
         ):  # fmt: skip
             label.setText(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
@@ -78,8 +79,8 @@ class ModelPicker(QWidget):
         self.combo.addItem("Open checkpoint…", _OPEN_FILE)
         if self._take_out is not None:
             self.combo.addItem("Take out of the comparison", _TAKE_OUT)
-        model = self._current()
-        place = -1 if model is None else self.combo.findData(model.source)
+        used = self._current()
+        place = -1 if used is None else self.combo.findData(used.source)
         self.combo.setCurrentIndex(place)
         if place < 0:
             self.combo.setPlaceholderText("loading…" if self._state.models else "none")
@@ -130,6 +131,7 @@ class _ToolStrip(QToolBar):
                     continue
                 button.setToolButtonStyle(icon if button in self._always else style)
             layout = self.layout()
+            assert layout is not None
             layout.invalidate()
             if layout.sizeHint().width() <= self.width():
                 break
@@ -156,7 +158,7 @@ class Chrome:
         self._open_path = open_path
         self.samples = self._menu_button("Samples", "Bundled pictures whose true 3D pose is known")
         for sample in samples:
-            self.samples.menu().addAction(sample.title, lambda path=sample.path: open_path(path))
+            self.samples.menu().addAction(sample.title, partial(open_path, sample.path))
         self.samples.setEnabled(bool(samples))
         self.export = self._menu_button("Export", "Save pictures or numbers")
         for spec in ACTIONS:
@@ -195,7 +197,7 @@ class Chrome:
         """List the pictures opened last."""
         self.recent.clear()
         for path in paths:
-            action = self.recent.addAction(path.name, lambda path=path: self._open_path(path))
+            action = self.recent.addAction(path.name, partial(self._open_path, path))
             action.setToolTip(str(path))
         self.recent.setEnabled(bool(paths))
 

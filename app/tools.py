@@ -43,7 +43,7 @@ class Tools:
         self._training: TrainingWindow | None = None
         self._batch: BatchWindow | None = None
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every key of the table that opens one of these windows."""
         return {
             "models": lambda _: _show(self.models),

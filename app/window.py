@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         down.setSizes([560, *(AREA_BELOW_PX[spec.name] for spec in PANELS if spec.area is Area.BELOW)])
         TimelineRoom(down, self.timeline, self.bones, self.state)
         holder = QWidget()
-        column = QVBoxLayout(holder)
+        self._column = column = QVBoxLayout(holder)
         column.setContentsMargins(6, 4, 6, 6)
         column.addWidget(down)
         self.setCentralWidget(holder)
@@ -183,9 +183,7 @@ class MainWindow(QMainWindow):
         )  # fmt: skip
         self.compare_views = CompareViews(self, self._panels, self._context, self.actions_by_key)
         self.chrome.show_recent(self.settings.recent())
-        self.live_mode.build(
-            self.actions_by_key, self.picture, self.space, self.centralWidget().layout(), self.chrome.cameras
-        )
+        self.live_mode.build(self.actions_by_key, self.picture, self.space, self._column, self.chrome.cameras)
 
     def _connect(self) -> None:
         state, stack = self.state, self.session.undo_stack
@@ -252,7 +250,7 @@ class MainWindow(QMainWindow):
     # Remembering
 
     def _restore_options(self) -> None:
-        self.state.set_reading(**{each.name: self.settings.flag(each.name, each.default) for each in SWITCHES})
+        self.state.set_reading(**{each.name: self.settings.flag(each.name, bool(each.default)) for each in SWITCHES})
         last = [self.settings.text(f"model_{letter.lower()}") for letter in LETTERS[1:]]
         self.comparing.preferred = tuple(source for source in last if source)
         verdict = self.settings.text("colours") == ColourMode.VERDICT

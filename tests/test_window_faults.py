@@ -46,7 +46,7 @@ def test_every_kind_of_picture_is_shown_and_every_bad_one_is_a_notice_that_costs
     for name in GOOD:
         window.session.open([inputs / name])
         qtbot.waitUntil(lambda name=name: window.picture.title.text() == name and window.state.pose is not None)
-        assert window.statusBar().size.text() == SIZES[name]
+        assert window.statusBar().picture_size.text() == SIZES[name]
     shown = window.state.pose
     for name, why in BAD.items():
         if name == "dot.png":

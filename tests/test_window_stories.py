@@ -85,7 +85,7 @@ def test_a_panorama_is_shown_reduced_and_measured_in_its_own_pixels(
     open_window: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window = open_window(write_picture(tmp_path / "wide.png", 9000, 60))
-    assert window.statusBar().size.text() == "9000 × 60 px"
+    assert window.statusBar().picture_size.text() == "9000 × 60 px"
     assert window.state.picture is not None
     assert window.state.picture.shown.shape[1] == 4096
     assert window.picture._image.mapRectToView(window.picture._image.boundingRect()).width() == 9000
@@ -394,7 +394,7 @@ def test_closing_the_picture_empties_the_window(open_window: Opener, photo: Path
     window.actions_by_key["close"].trigger()
     assert window.picture.empty.isVisible()
     assert window.bones.model.rowCount() == 0
-    assert window.statusBar().size.text() == ""
+    assert window.statusBar().picture_size.text() == ""
 
 
 def test_the_keys_of_the_help_page_work(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ class Heartbeat(QObject):
     def _take(self, phase: str, now_s: float, cpu_s: float) -> None:
         """Share a late beat's time out among what was seen on the stack."""
         spent: defaultdict[str | None, float] = defaultdict(float)
-        since_s, seen = self._beat_s, _QT
+        since_s = self._beat_s
+        seen: str | None = _QT
         for at_s, seen in self._samples:
             spent[seen] += max(at_s - since_s, 0.0)
             since_s = max(at_s, since_s)
@@ -133,7 +134,8 @@ class Heartbeat(QObject):
         # Nobody tells which part of the time the processors were taken: painting or the rest.
         crowded_s = min(_queued_s() - self._queued_s, whole_s) * (1.0 - painting_s / whole_s)
         times = (whole_s - painting_s - crowded_s, painting_s, crowded_s, cpu_s - self._cpu_s)
-        block = Block(phase, *(round(1000 * value, 1) for value in times), str(where))
+        ms, painting_ms, crowded_ms, cpu_ms = (round(1000 * value, 1) for value in times)
+        block = Block(phase, ms, painting_ms, crowded_ms, cpu_ms, str(where))
         self.longest[phase] = max(self.longest[phase], block, key=lambda one: (one.ms, one.painting_ms))
 
     def _look(self) -> None:

@@ -84,7 +84,7 @@ def _start_window(since_s: float, folder: Path) -> dict[str, Any]:
     watch = PaintWatch(window.picture)
     canvas = PaintWatch(window.picture.graphics.viewport())
     watch.expect("shown")
-    window.state.pose_changed.connect(lambda: window.state.pose is not None and canvas.expect("pose"))
+    window.state.pose_changed.connect(lambda: None if window.state.pose is None else canvas.expect("pose"))
     window.show()
     heart = Heartbeat()
     heart.watch(window)

@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -20,6 +21,7 @@ from app.bench.report import show
 from app.bench.waiting import PaintWatch, rest, wait_until
 from app.settings import Settings
 from app.sources import bundled_samples
+from app.state import ModelEntry
 from app.window import MainWindow, create_window, make_application
 from core.errors import RunError
 from core.pose import Pose
@@ -74,7 +76,11 @@ class WindowBench:
         self._poses: list[Pose] = []
         state = self.window.state
         state.picture_changed.connect(lambda: self._painted.expect("picture"))
-        state.pose_changed.connect(lambda: state.pose is not None and self._painted.expect("pose"))
+        state.pose_changed.connect(self._expect_pose)
+
+    def _expect_pose(self) -> None:
+        if self.window.state.pose is not None:
+            self._painted.expect("pose")
 
     def measure(self, photos: int, switches: int) -> dict[str, Any]:
         """Do everything in turn."""
@@ -168,9 +174,10 @@ class WindowBench:
         if space.scene is None:
             return None
         shown, times, cpu = space.shown_pose, [], []
+        pose = self._poses[0]
+        space.shown_pose = lambda: pose
         for number in range(UPDATES):
             pose = self._poses[number % len(self._poses)]
-            space.shown_pose = lambda pose=pose: pose
             began_s, cpu_s = time.perf_counter(), time.thread_time()
             space.refresh()
             times.append(time.perf_counter() - began_s)
@@ -264,7 +271,7 @@ class WindowBench:
             before = state.model
             with self.heart.phase("switching models"):
                 self.window.actions_by_key["model_next"].trigger()
-                wait_until(lambda before=before: state.model != before and self._shows_pose(), "the other model's pose")
+                wait_until(partial(self._shows_another, before), "the other model's pose")
             if number % settled == 0 or number == count:
                 seen[number] = process.memory_mb()
         return {"count": count, **_growth(seen)}
@@ -277,6 +284,9 @@ class WindowBench:
         wait_until(
             lambda: state.picture is not None and state.picture.path == path and self._shows_pose(), f"a pose of {path}"
         )
+
+    def _shows_another(self, model: ModelEntry | None) -> bool:
+        return self.window.state.model != model and self._shows_pose()
 
     def _shows_pose(self) -> bool:
         state = self.window.state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
@@ -39,7 +40,7 @@ class LiveMode:
         self.bar: LiveBar | None = None
         self._state.live_changed.connect(self._live_changed)
 
-    def handlers(self) -> dict[str, Callable[[bool], None]]:
+    def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every action of the live mode."""
         return {
             "open_live": lambda _: self.ask(),
@@ -50,7 +51,7 @@ class LiveMode:
             "let_go": lambda _: self.stop_or_let_go(),
             "record": self.recording.switch,
             "record_folder": lambda _: self.recording.choose_folder(),
-            **{key: lambda on, kind=kind: self.recording.set_kind(kind, on) for key, kind in KINDS.items()},
+            **{key: partial(self.recording.set_kind, kind) for key, kind in KINDS.items()},
         }
 
     def build(
@@ -150,4 +151,4 @@ class LiveMode:
         for mode in found:
             rate = f"@{mode.rate:g}" if mode.rate else ""
             address = f"{word}:{mode.width}x{mode.height}{rate}"
-            menu.addAction(str(mode), lambda address=address: self.open(address))
+            menu.addAction(str(mode), partial(self.open, address))

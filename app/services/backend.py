@@ -25,9 +25,12 @@ class Model(Protocol):
     """A loaded checkpoint, ready to look at pictures."""
 
     entry: ModelEntry
-    device: str
     parts: dict[str, float]
     """Seconds spent in each part of looking (``core.timed``) since it was cleared."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""

@@ -29,7 +29,8 @@ class OtherSpace(QWidget):
         self._comparing = comparing
         self._leader: Skeleton3DPanel | None = None
         self.panel: Skeleton3DPanel | None = None
-        QVBoxLayout(self).setContentsMargins(0, 0, 0, 0)
+        self._inside = QVBoxLayout(self)
+        self._inside.setContentsMargins(0, 0, 0, 0)
         for signal in (comparing.changed, comparing.compared, comparing.model_changed):
             signal.connect(self.refresh)
         self.hide()
@@ -75,7 +76,7 @@ class OtherSpace(QWidget):
             return
         panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)
         panel.shown_pose, panel.told = self._pose, told_beside
-        self.layout().addWidget(panel)
+        self._inside.addWidget(panel)
         if panel.scene is not None and leader.scene is not None:
             panel.scene.follow(leader.scene)
         self.panel = panel

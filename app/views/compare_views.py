@@ -150,7 +150,8 @@ class _Column(QSplitter):
 
     def follow(self) -> None:
         """Be there if one of the panels is; all that are share the height, until the user drags the line."""
-        shown = [self.widget(place) for place in range(self.count()) if not self.widget(place).isHidden()]
+        panels = (self.widget(place) for place in range(self.count()))
+        shown = [panel for panel in panels if panel is not None and not panel.isHidden()]
         self.setVisible(bool(shown))
         if shown != self._shown:
             self._shown = shown
@@ -171,13 +172,13 @@ class HeldKey(QObject):
 
     def __init__(self, action: QAction, ended: Callable[[], None]) -> None:
         super().__init__(action)
-        self._keys = [shortcut[0].key() for shortcut in action.shortcuts()]
+        self._keys = [shortcut[0].key() for shortcut in action.shortcuts()]  # type: ignore[index]
         self._ended = ended
         # A held key repeats itself.
         action.setAutoRepeat(False)
-        action.triggered.connect(self._triggered)
+        action.triggered.connect(self._watch)
 
-    def _triggered(self, on: bool) -> None:
+    def _watch(self, on: bool) -> None:
         application = QApplication.instance()
         assert application is not None
         # Only while it is held: a filter in Python costs time with every event.
@@ -188,10 +189,10 @@ class HeldKey(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Watch for the key's release."""
-        let_go = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease
-        if let_go and (event.isAutoRepeat() or event.key() not in self._keys):
-            let_go = False
-        if let_go or event.type() == QEvent.Type.ApplicationDeactivate:
-            QApplication.instance().removeEventFilter(self)
+        let_go = event.type() == QEvent.Type.ApplicationDeactivate
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease:
+            let_go = not event.isAutoRepeat() and event.key() in self._keys
+        if let_go:
+            self._watch(False)
             self._ended()
         return super().eventFilter(watched, event)

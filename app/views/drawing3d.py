@@ -32,7 +32,7 @@ def draw(
     of_bones = depth[skeleton.BONE_ENDS].mean(axis=1)
     parts: list[tuple[float, int, int | None]] = []
     for joint in range(skeleton.JOINT_COUNT):
-        own = of_bones[(joint == skeleton.BONE_ENDS).any(axis=1)]
+        own = of_bones[np.equal(skeleton.BONE_ENDS, joint).any(axis=1)]
         # Just before the nearest of its bones, none of which may cover it.
         parts.append((float(own.min()) - 1e-6 if own.size else float(depth[joint]) - BONE_RADIUS_MM, joint, None))
     parts += [(float(far), -1, bone) for bone, far in enumerate(of_bones)]
@@ -40,7 +40,7 @@ def draw(
         if bone is not None:
             _bone(painter, points[skeleton.BONE_ENDS[bone]], bones[bone], theme)
         else:
-            loose = not (joint == skeleton.BONE_ENDS).any()
+            loose = not np.equal(skeleton.BONE_ENDS, joint).any()
             _ball(painter, points[joint], 0.6 if loose else 1.0, joints[joint], theme)
 
 

@@ -100,6 +100,8 @@ class LiveBar(QFrame):
             "Name and password go into the address; they are not kept."
         )
         edit = address.lineEdit()
+        assert edit is not None, "the box is editable"
+        self._edit = edit
         edit.setPlaceholderText(_HINT)
         edit.setClearButtonEnabled(True)
         edit.installEventFilter(self)
@@ -109,8 +111,8 @@ class LiveBar(QFrame):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Open on Return; the combo box alone would tell a chosen line and a typed one apart."""
-        pressed = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-        if pressed and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        pressed = event.key() if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress else None
+        if pressed in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._open()
             return True
         return super().eventFilter(watched, event)
@@ -119,8 +121,8 @@ class LiveBar(QFrame):
         """Show the bar with the cursor in the address."""
         self.show()
         self._fill_recent()
-        self.address.lineEdit().setFocus()
-        self.address.lineEdit().selectAll()
+        self._edit.setFocus()
+        self._edit.selectAll()
 
     def _open(self) -> None:
         self.opened.emit(self.address.currentText())
@@ -147,7 +149,7 @@ class LiveBar(QFrame):
         live, theme = self._live, self._themes.theme
         if live.on:
             self.show()
-            if live.given and live.given != self.address.currentText() and not self.address.lineEdit().hasFocus():
+            if live.given and live.given != self.address.currentText() and not self._edit.hasFocus():
                 self.address.setEditText(live.given)
         self.state.setText(live.word)
         self.state.setToolTip(live.trouble)

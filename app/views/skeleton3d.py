@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ from app.views.space_film import SpaceFilm
 from app.views.turning import AutoTurn
 from core import skeleton
 from core.pose import Pose
+
+if TYPE_CHECKING:
+    from app.views.scene3d import Scene3D
 
 PRESETS = (
     ("camera", "Camera", "The way the picture's camera saw the person"),
@@ -96,8 +101,10 @@ class Skeleton3DPanel(Panel):
         """What header and tool tip say of a pose with nothing pale beside it."""
         self._state = state
         self._themes = themes
-        self.scene = None
+        self.scene: Scene3D | None = None
+        self._leads = leads
         self._drawn_s = 0.0
+        self._fitted = False
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self.refresh)
         self.turning: AutoTurn | None = None
@@ -105,18 +112,18 @@ class Skeleton3DPanel(Panel):
         self.fault = opengl_fault()
         self._holder = QWidget()
         self._holder.setMinimumSize(_NARROWEST, LOWEST_PX)
-        QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
+        self._inside = QVBoxLayout(self._holder)
+        self._inside.setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:
             self._make_scene()
         if self.scene is None:
             self.title.setEnabled(False)
             hint = "The picture, the heatmaps and the bone table work without it."
-            self._holder.layout().addWidget(EmptyState("No 3D view on this machine", f"{hint}\nReason: {self.fault}."))
+            self._inside.addWidget(EmptyState("No 3D view on this machine", f"{hint}\nReason: {self.fault}."))
             text = f"the 3D view is off because {self.fault}"
             QTimer.singleShot(0, self, lambda: notifier.warn(text, "install OpenGL drivers (Debian: libgl1 libegl1)"))
             return
-        self._leads = leads
         if leads:
             self.turning = AutoTurn(self.scene, self)
             self.turning.taken.connect(lambda: state.set_display(turning=False))
@@ -127,23 +134,23 @@ class Skeleton3DPanel(Panel):
         state.moved.connect(self._follow)
         state.display_changed.connect(self.refresh)
         self._retheme()
-        self._fitted = False
 
     def _make_scene(self) -> None:
         try:
             from app.views.scene3d import Scene3D
 
-            self.scene = Scene3D()
+            scene = Scene3D()
         except Exception as error:  # noqa: BLE001  # drivers fail in many ways; 2D and tables must go on
             self.fault = f"OpenGL could not be started ({type(error).__name__})"
             return
-        native = self.scene.canvas.native
+        self.scene = scene
+        native = scene.canvas.native
         # A native child keeps Qt from composing the whole window through OpenGL (a 2D repaint is 4 times faster).
         native.setAttribute(Qt.WidgetAttribute.WA_DontCreateNativeAncestors)
         native.setAttribute(Qt.WidgetAttribute.WA_NativeWindow)
         native.setAccessibleName("3D skeleton")
         native.setToolTip("Drag to turn, wheel to zoom, Shift + drag to move")
-        self._holder.layout().addWidget(native)
+        self._inside.addWidget(native)
 
     def _add_presets(self) -> None:
         self._group = QButtonGroup(self)
@@ -151,12 +158,13 @@ class Skeleton3DPanel(Panel):
         for key, text, tip in PRESETS:
             button = QToolButton(text=text, toolTip=tip)
             button.clicked.connect(lambda _checked=False, key=key: self.preset(key))
-            menu.addAction(text, lambda key=key: self.preset(key))
+            menu.addAction(text, partial(self.preset, key))
             self._group.addButton(button)
+            self._buttons.append(button)
         fit = QToolButton(text="Fit", toolTip="Put the whole body in view")
         fit.clicked.connect(self.fit)
         menu.addAction("Fit", self.fit)
-        self._buttons = [*self._group.buttons(), fit]
+        self._buttons.append(fit)
         self._folded = QToolButton(text="View", toolTip="From where to look", visible=False)
         self._folded.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._folded.setMenu(menu)
