@@ -75,7 +75,7 @@ def test_the_3d_view_is_turned_by_keys_and_where_it_looks_from_is_remembered(
 def test_help_lists_everything_and_every_menu_has_a_key_of_its_own(open_window: Opener) -> None:
     page = help_text()
     for spec in ACTIONS:
-        assert f"<td>{spec.text.rstrip('…')}&nbsp;" in page, spec.key
+        assert f"'>{spec.text.rstrip('…')}</td>" in page, spec.key
         for keys in spec.shortcuts:
             assert keys in page
     window = open_window()

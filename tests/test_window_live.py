@@ -201,11 +201,11 @@ def test_cameras_are_listed_by_name_with_their_modes_and_one_can_be_chosen(
     menu.aboutToShow.emit()
     assert [action.text() for action in menu.actions()] == ["Desk && Co", "Lid"]
     modes = menu.actions()[0].menu()
+    opened: list[str] = []
+    monkeypatch.setattr(window.live_mode, "open", opened.append)
     modes.aboutToShow.emit()
     texts = [action.text() for action in modes.actions() if not action.isSeparator()]
     assert texts == ["As the camera likes (camera:2)", "640 × 480, 30 a second", "1280 × 720"]
-    opened: list[str] = []
-    monkeypatch.setattr(window.live_mode, "open", opened.append)
     for action in modes.actions():
         action.trigger()
     assert opened == ["camera:2", "camera:2:640x480@30", "camera:2:1280x720"]
