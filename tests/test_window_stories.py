@@ -40,7 +40,7 @@ def test_a_picture_on_the_command_line_is_shown_with_its_pose(open_window: Opene
     assert window.bones.model.index(0, 1).data() == "461"
     assert any(abs(height) > 1 for height in window.bones.bars.heights())
     bar = window.statusBar()
-    assert bar.size.text() == "320 × 400 px"
+    assert bar.picture_size.text() == "320 × 400 px"
     assert bar.device.text() == "CPU"
     assert bar.model.text() == "one"
     assert "ms" in bar.latency.text()
