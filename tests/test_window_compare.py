@@ -107,6 +107,23 @@ def test_the_whole_picture_is_seen_in_both_views_however_narrow(
     assert window.picture.box_view.viewRect().contains(QRectF(1, 1, 598, 198))
 
 
+def test_a_view_that_is_new_or_gets_another_size_never_takes_a_elsewhere(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    window = open_window(photo, FakeBackend())
+    a, b = window.picture.box_view, window._panels["picture_b"].box_view
+    widths: list[float] = []
+    a.sigRangeChanged.connect(lambda *_: widths.append(a.viewRect().width()))
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None and b.width() > 0)
+    for width in (1280, 1000):
+        window.resize(width, 800)
+        qtbot.waitUntil(lambda width=width: window.width() == width)
+        qtbot.wait(100)
+    assert min(widths) > 300, "the picture has 320"
+    assert b.viewRect().width() / b.width() == pytest.approx(a.viewRect().width() / a.width(), rel=0.01)
+
+
 def test_arrows_lead_from_a_to_b_where_they_differ_and_can_be_switched_off(
     open_window: Opener, qtbot: QtBot, photo: Path
 ) -> None:

@@ -229,6 +229,8 @@ class PictureCompare(QObject):
         self._state = state
         self._comparing = comparing
         self._linking = False
+        self._followed: dict[PictureViewBox, QSizeF] = {}
+        """The size that each view beside A had when it last followed."""
         panel.shown_pose = panel.strip.shown_pose = panel.why.shown_pose = lambda: comparing.shown
         self._stands: tuple[object, ...] = (False, comparing.display.layout, 1)
         self.layer = PoseLayer()
@@ -326,6 +328,9 @@ class PictureCompare(QObject):
         views = self._views()
         if self._linking or len(views) < 2 or leader not in views or leader.width() <= 0:
             return
+        if leader is not views[0] and self._followed.get(leader) != leader.rect().size():
+            # It is new or gets another size, and what it shows meanwhile is nobody's choice.
+            leader = views[0]
         shown = leader.viewRect()
         scale = shown.width() / leader.width()
         self._linking = True
@@ -337,5 +342,6 @@ class PictureCompare(QObject):
                 wanted = QRectF(0, 0, room.width() * scale, room.height() * scale)
                 wanted.moveCenter(shown.center())
                 follower.setRange(wanted, padding=0)
+                self._followed[follower] = room.size()
         finally:
             self._linking = False
