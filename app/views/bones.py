@@ -43,7 +43,7 @@ _NARROWEST_LIVE: Final = 740
 _ROOM_FOR_BARS: Final = 340
 _ROOM_FOR_LEGEND: Final = 900
 LIVE_COLUMNS: Final = (6, 7)
-_FEW: Final = 3
+_FEW: Final = 4
 _Index = QModelIndex | QPersistentModelIndex
 
 
