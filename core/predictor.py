@@ -62,7 +62,7 @@ class Predictor:
     Args:
         checkpoint: from ``core.checkpoint.load``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        flip, refine, peaks: ``Reading``'s mirror, refine and peaks.
+        reading: how poses are read.
         precision: ``auto`` (bfloat16 where it is native, and the fastest way there) or ``float32`` as torch runs it.
         locate_by: how a person without a given box is found: ``search``, or ``network`` (``locate.Locator``, where
             its file is there).
@@ -74,13 +74,12 @@ class Predictor:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, precision: str = "auto",
-        refine: bool = False, peaks: bool = False, locate_by: LocateBy = LOCATE_BY[0],
-        engine: EngineName = "torch",
+        self, checkpoint: Checkpoint, device: str = "auto", reading: Reading | None = None, precision: str = "auto",
+        locate_by: LocateBy = LOCATE_BY[0], engine: EngineName = "torch",
     ) -> None:  # fmt: skip
         self.checkpoint = checkpoint
         self.device = choose_device("cpu" if engine == "openvino" and device == "auto" else device)
-        self.reading = Reading(mirror=flip, peaks=peaks, refine=refine)
+        self.reading = reading or Reading()
         """How poses are read; may be replaced from one picture to the next."""
         self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32

@@ -13,6 +13,7 @@ from core.checkpoint import Checkpoint
 from core.engines import EngineName
 from core.pose import Pose
 from core.predictor import Predictor
+from core.reading import Reading
 
 PARTS: Final = ("crop", "infer", "decode")
 """Cutting the crop; the network; from heatmaps to joints and bones."""
@@ -22,9 +23,9 @@ class TimedPredictor(Predictor):
     """Adds up, in ``parts``, the seconds of each part since the dictionary was cleared, searches included."""
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", flip: bool = True, engine: EngineName = "torch"
+        self, checkpoint: Checkpoint, device: str = "auto", reading: Reading | None = None, engine: EngineName = "torch"
     ) -> None:
-        super().__init__(checkpoint, device, flip=flip, engine=engine)
+        super().__init__(checkpoint, device, reading, engine=engine)
         self.parts: dict[str, float] = {}
         self._entered = self._left = 0.0
 

@@ -48,8 +48,9 @@ def pose(weights: Path) -> Pose:
     """Return a pose that the real predictor made of a gradient."""
     from core import checkpoint
     from core.predictor import Predictor
+    from core.reading import Reading
 
-    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False)
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
     return predictor.predict(gradient(320, 400), (40.0, 60.0, 240.0, 300.0))
 
 

@@ -24,6 +24,7 @@ from core.compare import compare
 from core.compare_many import bin_edges, summarise
 from core.pose import Pose
 from core.predictor import Predictor
+from core.reading import Reading
 
 TOLD = {"name": "own", "preset": "compact", "geometry_loss": True, "sha256": "0" * 64}
 
@@ -213,8 +214,8 @@ def test_both_models_look_at_the_box_that_a_found(
     assert main.main(["compare", str(picture), *words]) == 0
     item = document(out)["comparisons"][0]
     image = media.read_picture(picture)
-    a = Predictor(checkpoint.load(weights), flip=False).predict(image)
-    b = Predictor(checkpoint.load(others), flip=False).predict(image, a.box_px)
+    a = Predictor(checkpoint.load(weights), reading=Reading(mirror=False)).predict(image)
+    b = Predictor(checkpoint.load(others), reading=Reading(mirror=False)).predict(image, a.box_px)
     assert item["located_by"] == "search"
     np.testing.assert_allclose(item["box_px"], a.box_px, atol=0.01)
     np.testing.assert_allclose(item["a"]["joints_mm"], a.joints_mm, atol=0.01)

@@ -13,6 +13,7 @@ from core import checkpoint
 from core.crowd import Crowd, Group
 from core.person import Seen
 from core.predictor import Predictor
+from core.reading import Reading
 from train.locate.scenes import limbs_mask
 
 WIDTH, HEIGHT, RATE = 640, 480, 10
@@ -47,7 +48,7 @@ def seen_at(group: Group) -> dict[int, float]:
 
 @pytest.mark.timeout(300)
 def test_two_real_people_who_cross_keep_their_numbers() -> None:
-    predictor = Predictor(checkpoint.load("compact-geo"), "cpu", flip=False)
+    predictor = Predictor(checkpoint.load("compact-geo"), "cpu", reading=Reading(mirror=False))
     front, behind, noise = Walker("walking.jpg"), Walker("waving.jpg"), np.random.default_rng(0)
     # What a look costs here is nothing: how often more people are searched for does not depend on the machine.
     crowd = Crowd(predictor.predict, most=2, clock=lambda: 0.0)

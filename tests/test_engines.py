@@ -15,6 +15,7 @@ from core.commands import bench_engines
 from core.engines import packed, prepare
 from core.errors import RunError, UserError
 from core.predictor import Predictor
+from core.reading import Reading
 
 needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed: pip install '.[openvino]'"
@@ -34,7 +35,7 @@ def samples(loaded: checkpoint.Checkpoint) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def exact(loaded: checkpoint.Checkpoint) -> Predictor:
-    return Predictor(loaded, "cpu", flip=False, precision="float32")
+    return Predictor(loaded, "cpu", reading=Reading(mirror=False), precision="float32")
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_packed_network_leaves_no_convolution_relu_or_sum_to_itself() -> None:
 def test_the_fast_way_names_the_joints_of_the_samples_as_float32_does(
     loaded: checkpoint.Checkpoint, samples: np.ndarray, exact: Predictor
 ) -> None:
-    fast = Predictor(loaded, "cpu", flip=False)
+    fast = Predictor(loaded, "cpu", reading=Reading(mirror=False))
     far, joints = apart(loaded, fast.raw(samples)[0], exact.raw(samples)[0])
     # Where two places are as likely, rounding decides between them; everywhere else it must not be seen.
     assert np.median(far) < 0.02 and np.mean(joints < 0.5) > 0.95
@@ -105,7 +106,7 @@ def test_a_prediction_leaves_the_checkpoint_s_network_as_it_was(loaded: checkpoi
 def test_openvino_in_float32_says_what_torch_says(
     loaded: checkpoint.Checkpoint, samples: np.ndarray, exact: Predictor, cache: Path
 ) -> None:
-    other = Predictor(loaded, "cpu", flip=False, precision="float32", engine="openvino")
+    other = Predictor(loaded, "cpu", reading=Reading(mirror=False), precision="float32", engine="openvino")
     (maps, depths), (wanted, wanted_depths) = other.raw(samples), exact.raw(samples)
     far, joints = apart(loaded, maps, wanted)
     assert far.max() < 1e-2 and joints.max() < 0.5
@@ -116,7 +117,7 @@ def test_openvino_in_float32_says_what_torch_says(
 def test_openvino_s_own_precision_departs_no_farther_than_torch_s(
     loaded: checkpoint.Checkpoint, samples: np.ndarray, exact: Predictor, cache: Path
 ) -> None:
-    other = Predictor(loaded, flip=True, engine="openvino")
+    other = Predictor(loaded, engine="openvino")
     far, joints = apart(loaded, other.raw(samples, flip=False)[0], exact.raw(samples)[0])
     assert other.device == "cpu" and np.median(far) < 0.02 and np.mean(joints < 0.5) > 0.95
     mirrored = other.raw(np.ascontiguousarray(samples[:1, :, ::-1]))[0]
@@ -129,14 +130,14 @@ def test_what_openvino_compiled_is_read_again_and_damage_is_mended(
 ) -> None:
     from core.engines import by_openvino
 
-    first = Predictor(loaded, "cpu", flip=False, engine="openvino").raw(samples[:1])[0]
+    first = Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(samples[:1])[0]
     (kept,) = by_openvino.cache_folder().iterdir()
     whole = kept.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(by_openvino, "_compiled", None)  # taking the network over again would raise
-        again = Predictor(loaded, "cpu", flip=False, engine="openvino").raw(samples[:1])[0]
+        again = Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(samples[:1])[0]
     kept.write_bytes(whole[: len(whole) // 2])
-    mended = Predictor(loaded, "cpu", flip=False, engine="openvino").raw(samples[:1])[0]
+    mended = Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(samples[:1])[0]
     assert torch.equal(first, again) and torch.equal(first, mended)
     assert kept.stat().st_size > 0.9 * len(whole)
 
@@ -148,7 +149,12 @@ def test_openvino_runs_where_its_cache_cannot_be_written(
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache / "file"))
     (cache / "file").write_text("in the way")
     crops = np.zeros((1, 160, 160, 3), np.uint8)
-    assert Predictor(loaded, "cpu", flip=False, engine="openvino").raw(crops)[0].shape == (1, 16, 40, 40)
+    assert Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(crops)[0].shape == (
+        1,
+        16,
+        40,
+        40,
+    )
 
 
 @needs_openvino

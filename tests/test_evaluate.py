@@ -16,6 +16,7 @@ import main
 from core import checkpoint, locate, network, skeleton
 from core.errors import UserError
 from core.predictor import Predictor
+from core.reading import Reading
 from train import card, config
 from train.datasets import catalogue, rendered
 from train.datasets.empty import is_held_out
@@ -188,7 +189,7 @@ def test_people_are_told_from_empty_pictures(
     found = json.loads(out.read_text())
     assert found["without_people"]["pictures"] == 2 and found["left_out"]["samples"] == 2
     assert 0.0 <= found["without_people"]["roc_auc"] <= 1.0
-    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False)
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
     both = [predictor.predict(np.full((s, s, 3), 90, np.uint8), (0, 0, s, s)).mean_confidence for s in (90, 40)]
     assert found["without_people"]["mean_confidence_empty"] == pytest.approx(np.mean(both), rel=1e-2)
     assert "People against 2 pictures without" in capsys.readouterr().out
@@ -217,7 +218,7 @@ def test_without_boxes_the_person_is_searched_for_as_predict_does(
     searched = found["search"]
     assert "searched for in the whole picture" in searched["protocol"] and searched["persons"] == 2
     assert "Searched for: " in capsys.readouterr().out
-    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False)
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
     samples = list(catalogue.samples("lspet", lspet))
     poses = [predictor.predict(sample.image) for sample in samples]
     overlaps = [locate.overlap(pose.box_px, one.box_px) for pose, one in zip(poses, samples, strict=True)]

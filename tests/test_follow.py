@@ -16,6 +16,7 @@ from core.follow import Follower
 from core.person import BoneMemory, PoseSmoother, Seen, Sight
 from core.pose import Pose
 from core.predictor import Predictor
+from core.reading import Reading
 from core.track import LOST_CONFIDENCE
 
 RATE = 20.0
@@ -193,7 +194,7 @@ def test_a_smoothed_skeleton_keeps_its_size(pose: Pose) -> None:
 @pytest.fixture(scope="module")
 def clip() -> dict[str, Any]:
     """A sample person seen by a camera that rests, then pans and zooms, with a sensor's noise; followed for real."""
-    predictor = Predictor(checkpoint.load("compact-geo"), "cpu", flip=False)
+    predictor = Predictor(checkpoint.load("compact-geo"), "cpu", reading=Reading(mirror=False))
     person, noise = Person("waving.jpg"), np.random.default_rng(0)
     follower = Follower(predictor.predict, smooth=True)
     truth, found, smooth, sights = [], [], [], []

@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.lifting import Lifting
 from core.pictorial import KNOTS, Structure
 from core.predictor import Predictor
+from core.reading import Reading
 from tests.test_training import tiny_config
 from tests.training_kit import crop_set
 from train import lifting as fitting
@@ -213,7 +214,7 @@ def test_a_pose_has_corrected_depths_unless_it_is_read_as_the_paper_reads(tmp_pa
     loaded = checkpoint.load(path)
     lifted = Predictor(loaded, "cpu").predict(image, box)
     assert lifted.decoded_by == "limbs" and not np.allclose(lifted.depth_norm, own.depth_norm, atol=1e-3)
-    as_the_paper = Predictor(loaded, "cpu", peaks=True).predict(image, box)
+    as_the_paper = Predictor(loaded, "cpu", reading=Reading(peaks=True)).predict(image, box)
     assert np.allclose(as_the_paper.depth_norm, own.depth_norm, atol=1e-6)
 
 

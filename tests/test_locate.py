@@ -22,6 +22,7 @@ from core.locate.candidates import MOST, read_maps
 from core.locate.locator import input_size
 from core.locate.network import MULTIPLE, STRIDE, LocateNetwork, Maps
 from core.predictor import Predictor
+from core.reading import Reading
 
 coordinates = st.floats(-200, 900, allow_nan=False, width=32)
 
@@ -144,7 +145,7 @@ def test_a_file_that_is_no_locator_is_refused_in_one_sentence(tmp_path: Path, we
 def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is_taken(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predictor = Predictor(checkpoint.load(weights), "cpu", flip=False, locate_by="network")
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False), locate_by="network")
 
     class Named:
         def find(self, picture: np.ndarray, threshold: float | None = None) -> list[Candidate]:

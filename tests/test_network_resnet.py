@@ -14,6 +14,7 @@ from conftest import gradient
 
 from core import checkpoint, network
 from core.predictor import Predictor
+from core.reading import Reading
 
 STAGES = ((3, 64, 64), (4, 256, 128), (6, 512, 256), (3, 1024, 512))
 """Blocks, channels in, channels of the 3x3 convolutions."""
@@ -115,7 +116,7 @@ def first_layer_input(loaded: checkpoint.Checkpoint, picture: np.ndarray) -> np.
     model = loaded.network
     hook = model.get_submodule("conv1").register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     try:
-        Predictor(loaded, "cpu", flip=False, precision="float32").raw(picture[None])
+        Predictor(loaded, "cpu", reading=Reading(mirror=False), precision="float32").raw(picture[None])
     finally:
         hook.remove()
     return seen[0][0].numpy()
@@ -133,7 +134,7 @@ def test_the_first_layer_sees_blue_first_normalised_as_in_the_demo(loaded: check
 
 
 def test_a_whole_picture_is_cropped_as_in_the_demo(loaded: checkpoint.Checkpoint) -> None:
-    pose = Predictor(loaded, "cpu", flip=False).predict(gradient(200, 320), (0.0, 0.0, 200.0, 320.0))
+    pose = Predictor(loaded, "cpu", reading=Reading(mirror=False)).predict(gradient(200, 320), (0.0, 0.0, 200.0, 320.0))
     side = 320 / 256
     assert np.allclose(pose.crop_to_picture, [[side, 0.0, 100.0 - 160.0], [0.0, side, 0.0]])
 
@@ -147,7 +148,7 @@ def painted(loaded: checkpoint.Checkpoint) -> Iterator[Callable[[torch.Tensor, t
         for head, values in (("hm", maps), ("depth", depths)):
             module = loaded.network.get_submodule(head)
             hooks.append(module.register_forward_hook(lambda _m, _i, out, values=values: values.expand_as(out)))
-        return Predictor(loaded, "cpu", flip=False, precision="float32")
+        return Predictor(loaded, "cpu", reading=Reading(mirror=False), precision="float32")
 
     yield paint
     for hook in hooks:

@@ -19,6 +19,7 @@ from core import checkpoint, heatmap, media, pictorial, skeleton
 from core.errors import UserError
 from core.pictorial import CHAIN, KNOTS, READ, STEM, Structure
 from core.predictor import Predictor
+from core.reading import Reading
 from core.why import explain
 from train import pictorial as fitting
 
@@ -213,7 +214,7 @@ def test_a_pose_says_how_it_was_decoded_and_why_a_lower_peak_was_taken(tmp_path:
     loaded = checkpoint.load(copy)
     image = media.read_picture(SAMPLES / "dancing.jpg")
     together = Predictor(loaded).predict(image)
-    alone = Predictor(loaded, peaks=True).predict(image, box=together.box_px)
+    alone = Predictor(loaded, reading=Reading(peaks=True)).predict(image, box=together.box_px)
     assert (together.decoded_by, alone.decoded_by) == ("limbs", "peaks")
     same = Predictor(loaded).predict(image, box=together.box_px)
     taken = np.abs(same.joints_px - alone.joints_px).max(1) < 1e-6

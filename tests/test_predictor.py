@@ -14,6 +14,7 @@ from core import checkpoint, crop, geometry, heatmap, locate, network, skeleton
 from core.errors import UserError
 from core.network import NetworkOutput
 from core.predictor import STATURE_PER_BONE_SUM, Predictor
+from core.reading import Reading
 
 
 class Painted(network.PoseNetwork):
@@ -46,7 +47,9 @@ def painted_predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     path = tmp_path_factory.mktemp("weights") / "any.safetensors"
     checkpoint.save(path, network.build("compact"), geometry_loss=False, record={"bone_sum_mm": 4100.0})
     loaded = checkpoint.load(path)
-    return Predictor(checkpoint.Checkpoint(loaded.info, Painted()), "cpu", flip=False, precision="float32")
+    return Predictor(
+        checkpoint.Checkpoint(loaded.info, Painted()), "cpu", reading=Reading(mirror=False), precision="float32"
+    )
 
 
 def spread_joints() -> np.ndarray:
@@ -88,7 +91,7 @@ def test_a_batch_gives_what_single_calls_give(painted_predictor: Predictor) -> N
 
 
 def test_mirror_averaging_makes_a_mirrored_picture_a_mirrored_pose(weights: Path) -> None:
-    predictor = Predictor(checkpoint.load(weights), "cpu", flip=True, precision="float32")
+    predictor = Predictor(checkpoint.load(weights), "cpu", precision="float32")
     picture = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
     crops = np.stack([picture, picture[:, ::-1]])
     maps, depth = predictor.raw(crops)
@@ -144,7 +147,7 @@ def test_weights_that_are_cast_once_give_what_autocast_gives(weights: Path, monk
     monkeypatch.setattr("core.predictor.fast_precision", lambda _device: torch.bfloat16)
     monkeypatch.setattr("core.engines.packed.available", lambda _device: False)
     loaded = checkpoint.load(weights)
-    predictor = Predictor(loaded, "cpu", flip=False)
+    predictor = Predictor(loaded, "cpu", reading=Reading(mirror=False))
     crops = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
     maps, depth = predictor.raw(crops)
     plain = network.place(network.fold_batch_norm(loaded.network), "cpu")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core import checkpoint, geometry, heatmap, media, refine, skeleton
 from core.predictor import Predictor
+from core.reading import Reading
 from main import main
 
 SAMPLE = Path(__file__).parents[1] / "resources/samples/waving.jpg"
@@ -100,7 +101,7 @@ def test_the_spread_of_a_round_peak_is_its_width(x: float, y: float, sd: float) 
 def test_refining_changes_the_skeleton_in_space_and_nothing_in_the_picture() -> None:
     loaded = checkpoint.load("compact-no-geo")
     image = media.read_picture(SAMPLE)
-    plain, bent = (Predictor(loaded, "cpu", refine=wanted).predict(image) for wanted in (False, True))
+    plain, bent = (Predictor(loaded, "cpu", reading=Reading(refine=wanted)).predict(image) for wanted in (False, True))
     assert bent.refined and not plain.refined
     assert np.array_equal(plain.joints_px, bent.joints_px) and np.array_equal(plain.depth_norm, bent.depth_norm)
     assert bent.geometry.loss < plain.geometry.loss

@@ -362,7 +362,7 @@ def test_the_windows_numbers_are_those_of_predict(open_window: Opener, qtbot: Qt
     qtbot.waitUntil(lambda: is_computed(window), timeout=30_000)
     track = window.session.playback.track
     assert track is not None
-    tracker = Tracker(Predictor(checkpoint.load(str(weights)), "auto", flip=True).predict)
+    tracker = Tracker(Predictor(checkpoint.load(str(weights)), "auto").predict)
     for frame in media.frames(short):
         expected, shown = tracker.pose(frame.image), track.get(frame.index)
         assert shown is not None and shown.located_by == expected.located_by

@@ -23,6 +23,7 @@ from core.commands import predicting
 from core.commands.display import has_display
 from core.engines import ENGINES
 from core.errors import RunError, UserError
+from core.reading import Reading
 
 SCHEMA: Final = "bonesight.bench/1"
 DEFAULT_CHECKPOINT: Final = "compact-geo"
@@ -151,9 +152,12 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
         # Speed does not depend on the weights.
         torch.manual_seed(0)
         loaded = _fresh(network.build("compact"))
-    fast = Predictor(loaded, device, flip=False)
-    mirrored = Predictor(loaded, device, flip=True)
-    others = {name: Predictor(loaded, flip=False, engine=name) for name in bench_engines.others(fast.device)}
+    fast = Predictor(loaded, device, reading=Reading(mirror=False))
+    mirrored = Predictor(loaded, device)
+    others = {
+        name: Predictor(loaded, reading=Reading(mirror=False), engine=name)
+        for name in bench_engines.others(fast.device)
+    }
     locator, windows = mirrored.locator, locate.windows((640, 480))
     plain = loaded.network.to(fast.device).eval()
     side = loaded.network.config.input_px

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.engines import ENGINES, EngineName
+from core.reading import Reading
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
@@ -32,7 +33,7 @@ def departures(loaded: Checkpoint, predictors: dict[EngineName, Predictor]) -> d
 
     device = next(iter(predictors.values())).device
     crops = samples(loaded.network.config.input_px)
-    exact = Predictor(loaded, device, flip=False, precision="float32").raw(crops)[0]
+    exact = Predictor(loaded, device, reading=Reading(mirror=False), precision="float32").raw(crops)[0]
     peaks = exact.amax((2, 3))
     told = {name: predictor.raw(crops, flip=False)[0] for name, predictor in predictors.items()}
     return {name: round(float(((maps - exact).abs().amax((2, 3)) / peaks).median()), 4) for name, maps in told.items()}

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from core.engines import EngineName
+from core.reading import Reading
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 SECONDS = 10.0
@@ -48,7 +49,7 @@ def run(device: str, checkpoint_name: str, engine: EngineName) -> dict[str, Any]
     from core.timed import PARTS as TIMED
     from core.timed import TimedPredictor
 
-    predictor = TimedPredictor(checkpoint.load(checkpoint_name), device, flip=False, engine=engine)
+    predictor = TimedPredictor(checkpoint.load(checkpoint_name), device, reading=Reading(mirror=False), engine=engine)
     follower = Follower(predictor.predict)
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -77,8 +77,9 @@ def run(device: str, checkpoint_name: str, minutes: float) -> dict[str, Any]:
     from core.commands.network_camera import serve_walk
     from core.follow import Follower
     from core.predictor import Predictor
+    from core.reading import Reading
 
-    predictor = Predictor(checkpoint.load(checkpoint_name), device, flip=False)
+    predictor = Predictor(checkpoint.load(checkpoint_name), device, reading=Reading(mirror=False))
     seconds = 60.0 * minutes
     early_s = min(EARLY_S, seconds / 2)
     held: dict[str, Held] = {}
