@@ -125,6 +125,32 @@ def test_a_locator_comes_back_from_its_file_and_begins_with_a_pose_networks_weig
     assert torch.allclose(folded.centre, maps.centre, atol=1e-4)
 
 
+def test_a_locator_as_deep_as_the_pose_network_takes_its_further_blocks_along_and_its_file_tells_of_them(
+    tmp_path: Path,
+) -> None:
+    pose = checkpoint.load("compact-geo").network
+    assert pose.config.further[1:], (
+        "the bundled network has lost its further blocks: mend resources/configs/locate.toml"
+    )
+    model = LocateNetwork(pose.config.further[1:])
+    network.begin_with(model, pose)
+    given_state, own = pose.state_dict(), model.state_dict()
+    body = {name: tensor for name, tensor in own.items() if name.startswith("body.")}
+    assert any("further." in name for name in body)
+    for name, tensor in body.items():
+        assert torch.equal(tensor, given_state["hourglasses.0.inner." + name.removeprefix("body.")]), name
+    path = tmp_path / "deep.safetensors"
+    network.save(path, model, {"threshold": 0.4, "area_px": 128 * 128})
+    assert network.load(path)[0].further == pose.config.further[1:]
+    other = LocateNetwork((1, 1))
+    network.begin_with(other, pose)  # of another depth: what is more passes on what it is given
+    assert not other.state_dict()["body.further.0.body.1.1.weight"].any()
+    for further in ((10**6, 0), (1, 2, 3), "deep"):
+        network.save(path, model, {"threshold": 0.4, "area_px": 128 * 128, "further": further})
+        with pytest.raises(UserError, match="shape that is not known"):
+            network.load(path)
+
+
 def test_a_file_that_is_no_locator_is_refused_in_one_sentence(tmp_path: Path, weights: Path) -> None:
     with pytest.raises(UserError, match="holds no locating network"):
         Locator.load(weights, "cpu")

@@ -9,6 +9,7 @@ with weights that know people.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from core.checkpoint import weights_sha256, write_file
 from core.errors import UserError
-from core.network import BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork
+from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork
 
 SCHEMA: Final = "bonesight.locator/1"
 STRIDE: Final = 8
@@ -51,14 +52,27 @@ class Maps:
 
 
 class LocateNetwork(nn.Module):
-    """See the module. Takes any input whose sides are multiples of ``MULTIPLE``."""
+    """See the module. Takes any input whose sides are multiples of ``MULTIPLE``.
 
-    def __init__(self) -> None:
+    Args:
+        further: residual blocks more at strides 16 and 32, where a block is cheap and sees the whole body; none: empty.
+
+    Raises:
+        ValueError: these are no two small numbers.
+    """
+
+    def __init__(self, further: Sequence[int] = ()) -> None:
         super().__init__()
+        if further and not (
+            len(further) == len(WIDTHS) - 2
+            and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
+        ):
+            raise ValueError(f"further needs {len(WIDTHS) - 2} numbers from 0 to {MOST_FURTHER}")
+        self.further = tuple(further)
         first, second, *_ = WIDTHS
         self.stem = nn.Sequential(ConvNorm(3, 32, 3, 2), ConvNorm(32, first, 3, 2))
         self.down = BasicBlock(first, second, stride=2)
-        self.body = GrowingHourglass(WIDTHS[1:])
+        self.body = GrowingHourglass(WIDTHS[1:], self.further)
         self.head = nn.Sequential(ConvNorm(second, 64, 3), nn.Conv2d(64, 5, 1))
         last = self.head[1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
@@ -74,7 +88,11 @@ class LocateNetwork(nn.Module):
 
 
 def begin_with(model: LocateNetwork, pose: PoseNetwork) -> None:
-    """Take over the weights of a compact pose network as far as the two are alike."""
+    """Take over the weights of a compact pose network as far as the two are alike.
+
+    Its further blocks belong to what it learned: where it has as many as the locating network they are taken along,
+    else those of the locating network begin as passing on what they are given.
+    """
     given = pose.state_dict()
     places = {
         "stem.0.": "stem.0.",
@@ -83,9 +101,10 @@ def begin_with(model: LocateNetwork, pose: PoseNetwork) -> None:
         "body.": "hourglasses.0.inner.",
     }
     own = model.state_dict()
+    alike = model.further == pose.config.further[1:]
     for name in own:
         for here, there in places.items():
-            if name.startswith(here):
+            if name.startswith(here) and (alike or "further." not in name):
                 own[name] = given[there + name[len(here) :]]
     model.load_state_dict(own)
 
@@ -114,7 +133,9 @@ def save(path: Path, model: LocateNetwork, record: dict[str, Any]) -> None:
         name: tensor.detach().cpu().half().contiguous() if tensor.ndim >= 2 else tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
     }
-    write_file(path, tensors, {"schema": SCHEMA, "weights_sha256": weights_sha256(tensors), **record})
+    write_file(
+        path, tensors, {"schema": SCHEMA, "weights_sha256": weights_sha256(tensors), "further": model.further, **record}
+    )
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -141,7 +162,10 @@ def load(path: Path) -> tuple[LocateNetwork, dict[str, Any]]:
         UserError: it is missing, damaged, of another shape, or holds values that are not finite.
     """
     tensors, metadata = read(path)
-    model = LocateNetwork()
+    try:
+        model = LocateNetwork(metadata.get("further", ()))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path.name} holds a network of a shape that is not known", _AGAIN) from error
     expected = model.state_dict()
     if expected.keys() != tensors.keys() or any(tensors[name].shape != expected[name].shape for name in expected):
         raise UserError(f"{path.name} does not hold the weights of the locating network", _AGAIN)

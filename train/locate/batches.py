@@ -91,12 +91,19 @@ class SceneMaker:
         for _ in range(count):
             person = self._draw(random, which)
             cutout = which == "rendered" and bool(person.annotated.all() and random.random() < shown.cutout)
-            share = float(np.exp(random.uniform(np.log(shown.smallest), np.log(largest))))
+            share = self._share(random, largest)
             turned = self._turned(random, 1.0)
             for _ in range(scenes.TRIES):
                 matrix = scenes.filling(person, size, share, turned, random.random(2), slack=0.1)
                 if canvas.put(person, Placing(matrix, cutout)):
                     break
+
+    def _share(self, random: np.random.Generator, largest: float) -> float:
+        """Draw how much of the height somebody fills: evenly, or by its logarithm, which favours the small."""
+        smallest = self._config.scenes.smallest
+        if random.random() < 0.5:
+            return float(random.uniform(smallest, largest))
+        return float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
 
     def _strange(self, random: np.random.Generator, canvas: Canvas, size: tuple[int, int]) -> None:
         """Put a piece of another place in."""

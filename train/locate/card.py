@@ -56,11 +56,12 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
     """Return the card's Markdown."""
     training, config = metadata["training"], metadata["config"]
     size = path.stat().st_size / 1e6
+    parameters = count_parameters(network.LocateNetwork(metadata.get("further", ())))
     lines = [
         f"# {path.stem}",
         "",
         "Finds people in a picture: the whole picture in, a box and a score for each person out (`core/locate`). "
-        f"{count_parameters(network.LocateNetwork()) / 1e6:.2f} M parameters, {size:.1f} MB, sha256 `{sha256(path)}`. "
+        f"{parameters / 1e6:.2f} M parameters, {size:.1f} MB, sha256 `{sha256(path)}`. "
         f"Pictures are shrunk to about {metadata['area_px']} pixels.",
         "",
         "## Data and terms",

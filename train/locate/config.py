@@ -79,6 +79,7 @@ class LocateRun:
     Attributes:
         name: of the file written at the end.
         weights: a compact pose checkpoint to begin with, bundled name or file; empty for random weights.
+        further: residual blocks more at strides 16 and 32; as many as the compact network has it begins with, or none.
         area_px: pixels of the network's input while it learns.
         use_area_px: pixels of its input when it is used; 0 for as many.
         quiet: share of the pictures of nobody, set aside for this, in which the threshold finds nobody.
@@ -86,6 +87,7 @@ class LocateRun:
 
     name: str = "locate"
     weights: str = "compact-geo"
+    further: tuple[int, ...] = (2, 3)
     seed: int = 0
     threads: int = 0
     save_minutes: float = 3.0

@@ -59,7 +59,7 @@ class LocateTrainer:
         self._device = device
         self._minutes = 0.0
         torch.manual_seed(config.run.seed)
-        self.model = LocateNetwork()
+        self.model = LocateNetwork(config.run.further)
         if config.run.weights:
             self._begin_with(config.run.weights)
         self.model = place(self.model, device)
@@ -101,7 +101,7 @@ class LocateTrainer:
 
     def averaged_model(self) -> LocateNetwork:
         """Return a copy of the network with the averaged weights, in eval mode on the CPU."""
-        model = LocateNetwork()
+        model = LocateNetwork(self.config.run.further)
         model.load_state_dict({name: tensor.cpu() for name, tensor in self.average.state.items()})
         return model.eval()
 
