@@ -24,7 +24,7 @@ from train import config as configuration
 from train.datasets.crops import STORED_PX, CropSet
 from train.locate import card, measuring, pictures, scenes, targets
 from train.locate.batches import SceneMaker
-from train.locate.config import LocateConfig, check
+from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, check
 from train.locate.pictures import Source
 from train.locate.scenes import Canvas, Placing
 
@@ -282,6 +282,16 @@ def test_every_batch_of_a_step_is_the_same_and_of_one_shape() -> None:
     images, wanted = first.to("cpu")
     assert images.shape[2] // STRIDE == wanted.centre.shape[1] and images.shape[3] // STRIDE == wanted.centre.shape[2]
     assert float(wanted.weight.sum()) > 4 and not math.isnan(float(images.sum()))
+
+
+def test_the_last_steps_are_learned_at_the_size_of_use() -> None:
+    run = LocateRun(area_px=9216, use_area_px=25600, as_used_from=0.75)
+    maker = SceneMaker(
+        LocateConfig(run=run, optimiser=LocateOptimiser(iterations=8, batch=2)),
+        pictures.Sets(crops(True), crops(True), crops(False)),
+    )
+    areas = [float(np.prod(maker.make(step).images.shape[2:])) for step in range(8)]
+    assert max(areas[:6]) < 14_000 < 18_000 < min(areas[6:])
 
 
 def test_a_wrong_configuration_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class SceneMaker:
         """Make the batch of a step."""
         random = np.random.default_rng((self._config.run.seed, step))
         shape = SHAPES[int(random.integers(len(SHAPES)))]
-        size = input_size((round(1000 * shape), 1000), self._config.run.area_px)
+        size = input_size((round(1000 * shape), 1000), self._config.area_px_at(step))
         images, labels = [], []
         for _ in range(self._config.optimiser.batch):
             canvas = self.scene(random, size)

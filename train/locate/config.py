@@ -82,6 +82,7 @@ class LocateRun:
         further: residual blocks more at strides 16 and 32; as many as the compact network has it begins with, or none.
         area_px: pixels of the network's input while it learns.
         use_area_px: pixels of its input when it is used; 0 for as many.
+        as_used_from: from this share of the steps on it learns at the size it is used at; 1 for never.
         quiet: share of the pictures of nobody, set aside for this, in which the threshold finds nobody.
     """
 
@@ -94,6 +95,7 @@ class LocateRun:
     log_every: int = 50
     area_px: int = 16384
     use_area_px: int = 0
+    as_used_from: float = 1.0
     quiet: float = 0.95
     notes: str = ""
 
@@ -114,6 +116,11 @@ class LocateConfig:
         """Pixels of the network's input when it is used."""
         return self.run.use_area_px or self.run.area_px
 
+    def area_px_at(self, step: int) -> int:
+        """Pixels of the network's input while it learns that step."""
+        early = step < self.run.as_used_from * self.optimiser.iterations
+        return self.run.area_px if early else self.used_area_px
+
     def to_publish(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary that tells of paths only the last part."""
         plain: dict[str, Any] = asdict(self)
@@ -132,9 +139,10 @@ def check(config: LocateConfig) -> None:
     scenes = config.scenes
     shares = {name: getattr(scenes, name) for name in ("whole", "zoomed", "rendered", "cutout", "several", "strange")}
     shares["their sum"] = scenes.whole + scenes.zoomed + scenes.rendered
-    for name, value in shares.items():
+    shares_of = {f"scenes.{name}": value for name, value in shares.items()}
+    for name, value in {**shares_of, "run.as_used_from": config.run.as_used_from}.items():
         if not 0.0 <= value <= 1.0:
-            raise UserError(f"scenes.{name} = {value:g} is no share", "give a number from 0 to 1")
+            raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
     if not 0.0 < scenes.smallest < scenes.largest:
         raise UserError("scenes.smallest is not between 0 and scenes.largest", "mend one of them")
     if config.optimiser.iterations < 1 or config.optimiser.batch < 2 or config.run.log_every < 1:
