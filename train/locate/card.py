@@ -103,7 +103,7 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
         "",
         "It misses people and finds some who are not there (figures above): no surveillance, no safety. It was trained "
         "on photos of gymnastics, parkour and athletics with one annotated person each and on drawn people; it has not "
-        "learned crowds, faces close to the camera, nor people under a tenth of the picture's height.",
+        "learned crowds, faces close to the camera, nor people under an eighth of the picture's height.",
         "",
     ]
     return "\n".join(lines)
