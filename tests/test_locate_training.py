@@ -27,6 +27,7 @@ from train.locate.batches import SceneMaker
 from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, check
 from train.locate.pictures import Source
 from train.locate.scenes import Canvas, Placing
+from train.locate.training import LocateTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
 GREEN = (40, 160, 60)
@@ -301,5 +302,8 @@ def test_a_wrong_configuration_is_refused_in_one_sentence(tmp_path: Path) -> Non
         check(configuration.build(LocateConfig, configuration.read(path)))
     with pytest.raises(UserError, match="did you mean smallest"):
         configuration.build(LocateConfig, configuration.read(path, ["scenes.smalest=0.2"]))
+    maker = SceneMaker(LocateConfig(), pictures.Sets(crops(True), crops(True), crops(False)))
+    with pytest.raises(UserError, match="further needs 2 numbers"):
+        LocateTrainer(LocateConfig(run=LocateRun(further=(1,))), maker, tmp_path, {}, "cpu")
     with pytest.raises(UserError, match="--rendered"):
         measuring.run(argparse.Namespace(rendered=None, empty=tmp_path))

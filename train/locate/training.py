@@ -46,6 +46,9 @@ class LocateTrainer:
         out: run folder: ``config.json``, ``log.csv``, ``last.pt``, ``NAME.safetensors``.
         record: what the file shall say of its data (``data``, ``terms``).
         device: ``cpu`` or ``cuda``.
+
+    Raises:
+        UserError: ``run.further`` or ``run.weights`` cannot be used.
     """
 
     def __init__(
@@ -59,7 +62,10 @@ class LocateTrainer:
         self._device = device
         self._minutes = 0.0
         torch.manual_seed(config.run.seed)
-        self.model = LocateNetwork(config.run.further)
+        try:
+            self.model = LocateNetwork(config.run.further)
+        except ValueError as error:
+            raise UserError(f"run.{error}", "mend it or leave it out") from error
         if config.run.weights:
             self._begin_with(config.run.weights)
         self.model = place(self.model, device)
