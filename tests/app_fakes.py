@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -155,3 +156,8 @@ def read_fake(path: Path) -> NDArray[np.uint8]:
     if picture is None:
         raise UserError(f"{path.name} is not a picture", "open a JPEG, PNG, WebP, BMP or TIFF file")
     return np.ascontiguousarray(picture[..., ::-1])
+
+
+def are_shown(bones: Sequence[Mapping[str, Any]], cells: Sequence[str]) -> bool:
+    """Tell whether a column of whole millimetres says the lengths of a file, which rounds to hundredths before that."""
+    return all(abs(bone["length_mm"] - int(cell)) < 0.506 for bone, cell in zip(bones, cells, strict=True))
