@@ -96,7 +96,7 @@ def save(
         stored: how convolution and linear weights are written; ``int8`` has a float32 scale for each output channel.
             Norms keep float32, whose range their statistics need.
     """
-    tensors = _as_stored(model.state_dict(), stored)
+    tensors = as_stored(model.state_dict(), stored)
     metadata = {
         "schema": SCHEMA,
         "network": model.config.to_dict(),
@@ -108,7 +108,8 @@ def save(
     write_file(path, tensors, metadata)
 
 
-def _as_stored(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
+def as_stored(weights: Mapping[str, Tensor], stored: Stored) -> dict[str, Tensor]:
+    """Return weights as a file holds them; ``stored`` as for ``save``."""
     tensors: dict[str, Tensor] = {}
     for name, weight in weights.items():
         tensor = weight.detach().cpu().contiguous()
@@ -176,10 +177,9 @@ def attach(path: Path, structure: Structure, lifting: Lifting | None, fitted: Ma
     info = load(path).info
     tensors = {name: tensor for name, tensor in _tensors(info.path).items() if not name.startswith(_LIFTING)}
     if lifting is not None:
-        # As small as the network is stored, but no larger than it need be.
         stored: Stored = "int8" if any(name.endswith(_SCALE) for name in tensors) else "float16"
         weights = {_LIFTING + name: weight for name, weight in lifting.state_dict().items()}
-        tensors |= _as_stored(weights, stored)
+        tensors |= as_stored(weights, stored)
     changes = {STRUCTURE_KEY: structure.to_dict(), "fitted": dict(fitted), "weights_sha256": weights_sha256(tensors)}
     write_file(info.path, tensors, {**info.metadata, **changes})
 

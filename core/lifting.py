@@ -82,6 +82,8 @@ class Lifting(nn.Module):
 
 
 def size_norm(joints_norm: Tensor) -> Tensor:
-    """Return (B,) how large people appear: the mean length of a bone in the picture, (B, 16, 2) joints; never 0."""
+    """Return (B,) how large people appear: the root mean square of their bones in the picture, (B, 16, 2)
+    joints; never 0.
+    """
     bones = (joints_norm[:, _ENDS[:, 0]] - joints_norm[:, _ENDS[:, 1]]).square().sum(-1)
     return bones.mean(-1).sqrt().clamp_min(0.01)

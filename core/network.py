@@ -313,14 +313,18 @@ def configured(preset: str, maps: MapKind | None = None, further: Sequence[int] 
         ValueError: ``further`` does not fit it.
     """
     config, _ = PRESETS[preset]
-    if further and not (
-        len(further) == len(config.widths) - 1
-        and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
-    ):
+    if not fits_further(further, len(config.widths) - 1):
         raise ValueError(
             f"network.further needs {len(config.widths) - 1} numbers from 0 to {MOST_FURTHER} for {preset}"
         )
     return replace(config, maps=maps or config.maps, further=tuple(further))
+
+
+def fits_further(further: Sequence[int], places: int) -> bool:
+    """Tell whether these are numbers of further blocks for so many places, or none at all."""
+    return not further or (
+        len(further) == places and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
+    )
 
 
 def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> PoseNetwork:

@@ -78,3 +78,9 @@ def test_maps_that_are_no_distributions_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('[network]\nmaps = "gaussian"\n[data]\nswapped_share = 0.1\n[[stage]]\n')
     with pytest.raises(UserError, match="swapped_share"):
         config.load(tmp_path / "a.toml")
+
+
+def test_a_share_that_believes_no_label_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[data]\nswapped_share = 1.0\n[[stage]]\n")
+    with pytest.raises(UserError, match="believes no label"):
+        config.load(tmp_path / "a.toml")

@@ -212,5 +212,9 @@ def prefetched(maker: Maker, first: int, last: int, ahead: int = 3) -> Iterator[
 
 def stored_view(source: CropSet, index: int, input_px: int) -> NDArray[np.uint8]:
     """Return the plain, unvaried crop of a person's box."""
-    view = augment.make_view(BOX_STORED, 0.0, False, np.full(2, STORED_PX / 2), input_px)
-    return crop.cut(source.images[index], view.to_stored, input_px)
+    return crop.cut(source.images[index], plain_view(input_px).to_stored, input_px)
+
+
+def plain_view(input_px: int) -> augment.View:
+    """Return the view of ``stored_view``: a person's box, as it is."""
+    return augment.make_view(BOX_STORED, 0.0, False, np.full(2, STORED_PX / 2), input_px)

@@ -264,6 +264,8 @@ def _check(config: Config) -> None:
     for name, value in shares.items():
         if not 0.0 <= value <= 1.0:
             raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
+    if config.data.swapped_share == 1.0:
+        raise UserError("data.swapped_share = 1 believes no label", "give a smaller share, such as 0.08")
     if config.data.swapped_share and config.network.maps != "softmax":
         raise UserError("data.swapped_share weighs maps that are distributions", 'set network.maps = "softmax"')
     _check_numbers(config)

@@ -12,7 +12,6 @@ from pathlib import Path
 from core import checkpoint
 from core.errors import UserError
 from core.predictor import Predictor
-from core.reading import Reading
 from train import config as configuration
 from train import lifting, pictorial, readings, sources, tool
 from train.config import Config
@@ -35,8 +34,7 @@ def fit_file(path: Path, sets: Sources, config: Config, samples: int, show: bool
     loaded = checkpoint.load(path)
     if loaded.network.config.maps != "softmax":
         raise UserError(f"the maps of {path.name} are not distributions", "only softmax maps can be read together")
-    # As the paper reads: what was fitted to it before does not count.
-    found = readings.read(Predictor(loaded, "cpu", reading=Reading(peaks=True)), sets, samples, show)
+    found = readings.read(Predictor(loaded, "cpu"), sets, samples, show)
     structure = pictorial.fit(pictorial.examples(found))
     geometry = any(stage.weights.geometry for stage in config.stage)
     people = int(found.has_depth.sum())

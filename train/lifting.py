@@ -33,7 +33,7 @@ GEOMETRY: Final = 1.5
 TOLERANCE_NORM: Final = 0.1
 """Up to this far from the truth an error of depth counts squared, beyond in proportion."""
 ON_LABEL: Final = 0.25
-"""A joint within this share of the mean bone in the picture lies on its label."""
+"""A joint within this share of the person's size (``size_norm``) lies on its label."""
 TURN: Final = 0.35
 NUDGE_NORM: Final = 0.01
 """Standard deviations of what varies the places: a turn about the optical axis, radians, and noise."""

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from core import heatmap, pictorial
 from core.predictor import BATCH, Predictor
-from train import augment, batches
+from train import batches
 from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 from train.sources import Sources
 
@@ -70,7 +70,7 @@ def read(predictor: Predictor, sets: Sources, samples: int, show: bool = True) -
         answers.append((2.0 * places / config.heatmap_px - 1.0, belief, depth.double()))
     places_norm, belief, depth_norm = (torch.cat(values) for values in zip(*answers, strict=True))
     # The crop that was looked at is the middle of the stored one.
-    view = augment.make_view(BOX_STORED, 0.0, False, np.full(2, STORED_PX / 2), config.input_px)
+    view = batches.plain_view(config.input_px)
     has_depth = np.arange(len(picked)) >= len(photos)
     depths = [
         batches.true_depth_norm(*one, view) if known else np.zeros(belief.shape[1])

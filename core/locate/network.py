@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from core.checkpoint import weights_sha256, write_file
+from core.checkpoint import as_stored, weights_sha256, write_file
 from core.errors import UserError
-from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork
+from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork, fits_further
 
 SCHEMA: Final = "bonesight.locator/1"
 STRIDE: Final = 8
@@ -63,10 +63,7 @@ class LocateNetwork(nn.Module):
 
     def __init__(self, further: Sequence[int] = ()) -> None:
         super().__init__()
-        if further and not (
-            len(further) == len(WIDTHS) - 2
-            and all(isinstance(count, int) and 0 <= count <= MOST_FURTHER for count in further)
-        ):
+        if not fits_further(further, len(WIDTHS) - 2):
             raise ValueError(f"further needs {len(WIDTHS) - 2} numbers from 0 to {MOST_FURTHER}")
         self.further = tuple(further)
         first, second, *_ = WIDTHS
@@ -129,10 +126,7 @@ def save(path: Path, model: LocateNetwork, record: dict[str, Any]) -> None:
         model: its weights.
         record: JSON-ready ``threshold``, ``area_px``, ``training``, ``data``, ``terms``, ``figures``.
     """
-    tensors = {
-        name: tensor.detach().cpu().half().contiguous() if tensor.ndim >= 2 else tensor.detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-    }
+    tensors = as_stored(model.state_dict(), "float16")
     write_file(
         path, tensors, {"schema": SCHEMA, "weights_sha256": weights_sha256(tensors), "further": model.further, **record}
     )
