@@ -42,6 +42,7 @@ class AugmentConfig:
         cutout_probability: how often a rectangle of one colour hides a part.
         grey_probability: how often all colour is taken away.
         half_body_probability: how often the crop is taken around the upper or the lower body only.
+        neighbour_probability: how often another person is laid beside (``train.neighbours``), where there is room.
     """
 
     scale_sd: float = 0.25
@@ -55,6 +56,7 @@ class AugmentConfig:
     cutout_probability: float = 0.0
     grey_probability: float = 0.0
     half_body_probability: float = 0.0
+    neighbour_probability: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from core import crop, geometry
 from core.skeleton import JOINT_COUNT, MIRROR, ROOT
-from train import augment
+from train import augment, neighbours
 from train.config import Config, Stage
 from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 from train.losses import Targets
@@ -37,6 +37,7 @@ class Plan:
         index: (b,) sample within its set.
         views: how each stored crop is turned into the network's crop.
         colours: how its colours vary.
+        beside: who else is laid into the network's crop, None for nobody.
         targets: labels of all B samples in the network's crop.
     """
 
@@ -44,6 +45,7 @@ class Plan:
     index: NDArray[np.int64]
     views: list[augment.View]
     colours: list[augment.ColourChange]
+    beside: list[neighbours.Neighbour | None]
     targets: Targets
 
 
@@ -110,7 +112,7 @@ class Planner:
         depth_norm = np.zeros((count, JOINT_COUNT), np.float32)
         kind = np.zeros(count, np.int64)
         index = np.zeros(count, np.int64)
-        views, colours = [], []
+        views, colours, beside = [], [], []
         for row in range(count):
             kind[row] = self._draw_kind(random, stage)
             source = self.sets[int(kind[row])]
@@ -122,11 +124,13 @@ class Planner:
                 depth_norm[row] = true_depth_norm(source, int(index[row]), view)
             views.append(view)
             colours.append(augment.draw_colour(random, self._config.augment))
+            known_crop = (joints_norm[row][annotated[row]].astype(np.float64) + 1.0) * self.input_px / 2.0
+            beside.append(neighbours.draw(random, self._config.augment, source, known_crop, self.input_px))
         # A photo's missing label says nothing; where the program made the picture it knows what is not in it.
         absent = ~annotated & (kind != PHOTOS)[:, None]
         arrays = (joints_norm, annotated, depth_norm, kind == RENDERED, absent)
         targets, own = Targets(*(torch.from_numpy(array) for array in arrays)), self._rows
-        return Plan(kind[own], index[own], views[own], colours[own], targets)
+        return Plan(kind[own], index[own], views[own], colours[own], beside[own], targets)
 
     def _draw_kind(self, random: np.random.Generator, stage: Stage) -> int:
         # Always two numbers, so that a set more or less leaves the other draws as they were.
@@ -161,10 +165,19 @@ class BatchMaker:
         """Make the batch of a global step."""
         plan, side = self._planner.plan(step), self._planner.input_px
         images = np.empty((len(plan.views), side, side, 3), np.uint8)
-        for row, (view, change) in enumerate(zip(plan.views, plan.colours, strict=True)):
-            stored = self._planner.sets[int(plan.kind[row])].images[plan.index[row]]
-            images[row] = augment.apply_colour(change, crop.cut(stored, view.to_stored, side))
+        for row, (view, change, other) in enumerate(zip(plan.views, plan.colours, plan.beside, strict=True)):
+            stored = self._planner.sets[int(plan.kind[row])].images
+            image = crop.cut(stored[plan.index[row]], view.to_stored, side)
+            if other is not None:
+                image = laid_over(image, crop.cut(stored[other.index], other.view.to_stored, side), other)
+            images[row] = augment.apply_colour(change, image)
         return HostBatch(torch.from_numpy(images).permute(0, 3, 1, 2), plan.targets)
+
+
+def laid_over(image: NDArray[np.uint8], theirs: NDArray[np.uint8], other: neighbours.Neighbour) -> NDArray[np.uint8]:
+    """Return the crop with the neighbour's strip in it."""
+    cover = other.cover(len(image))[..., None]
+    return np.asarray(np.rint(image * (1.0 - cover) + theirs * cover), dtype=np.uint8)
 
 
 class Maker(Protocol):

@@ -66,8 +66,21 @@ class DeviceBatch:
             chosen = crops[torch.from_numpy(plan.index[rows]).to(device)]
             views = [plan.views[row] for row in rows]
             images[torch.from_numpy(rows).to(device)] = cut(chosen, views, self.input_px)
+            self._lay_over(images, crops, rows)
         images = vary(images, plan.colours)
         return images.contiguous(memory_format=torch.channels_last), plan.targets.to(device)
+
+    def _lay_over(self, images: Tensor, crops: Tensor, rows: NDArray[np.intp]) -> None:
+        """Put the neighbours into some rows of (B, 3, s, s) pictures; all of them come from one set's crops."""
+        beside = {int(row): other for row in rows if (other := self.plan.beside[row]) is not None}
+        if not beside:
+            return
+        device, found = images.device, list(beside.values())
+        chosen = crops[torch.tensor([other.index for other in found], device=device)]
+        theirs = cut(chosen, [other.view for other in found], self.input_px)
+        cover = torch.from_numpy(np.stack([other.cover(self.input_px) for other in found])).to(device)[:, None]
+        at = torch.tensor(list(beside), device=device)
+        images[at] = torch.lerp(images[at], theirs, cover)
 
 
 def cut(stored: Tensor, views: list[View], crop_px: int) -> Tensor:
