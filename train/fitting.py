@@ -1,6 +1,7 @@
 """What is fitted after a network has been trained: how its joints are read together and its depths corrected.
 
-``train`` does so at the end of a run; ``python -m train.fitting CHECKPOINT CONFIG --data DIR`` does it anew.
+``train`` does so at the end of a run, on few pictures lest it take longer than a short training;
+``python -m train.fitting CHECKPOINT CONFIG --data DIR`` does it anew on many.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from train.config import Config
 from train.sources import Sources
 
 
-def fit_file(path: Path, sets: Sources, config: Config, samples: int, show: bool = True) -> None:
+def fit_file(path: Path, sets: Sources, config: Config, samples: int | None = None, show: bool = True) -> None:
     """Fit to a checkpoint's answers and store what was learned in the file.
 
     Args:
         path: the checkpoint.
         sets: what it was trained on.
         config: of its training; L_geo is used where that used it.
-        samples: how many it has learned from.
+        samples: how many it has learned from, if that is to limit how many are read.
         show: whether progress bars are drawn.
 
     Raises:
@@ -60,8 +61,7 @@ def main() -> int:
     def fit_one() -> None:
         config = configuration.load(args.config, args.set)
         sets = sources.open_sets(config, args.data, args.data / "cache")
-        training = checkpoint.describe(args.checkpoint).metadata.get("training", {})
-        fit_file(args.checkpoint, sets, config, int(training.get("samples", 0)))
+        fit_file(args.checkpoint, sets, config)
 
     return tool.finished(fit_one)
 

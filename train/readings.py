@@ -21,12 +21,12 @@ from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 from train.sources import Sources
 
 PHOTOS: Final = 8000
-PEOPLE: Final = 12_000
+PEOPLE: Final = 16_000
 """Most pictures that are read, of each kind, evenly spread."""
 FEWEST: Final = 500
 SHARE: Final = 0.05
 """Of each kind no more are read than this share of the samples that were learned from, unless that is very few: what
-is fitted afterwards should not take longer than the training."""
+is fitted at the end of a run should not take longer than the training."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Readings:
     has_depth: Tensor
 
 
-def read(predictor: Predictor, sets: Sources, samples: int, show: bool = True) -> Readings:
+def read(predictor: Predictor, sets: Sources, samples: int | None = None, show: bool = True) -> Readings:
     """Run the network, mirror averaging and all.
 
     Args:
         predictor: with softmax maps.
         sets: what it was trained on.
-        samples: how many it has learned from.
+        samples: how many it has learned from; None to read as many pictures as tell anything.
         show: whether a progress bar is drawn.
     """
     config = predictor.checkpoint.network.config
-    few = max(FEWEST, int(SHARE * samples))
+    few = max(PHOTOS, PEOPLE) if samples is None else max(FEWEST, int(SHARE * samples))
     photos = list(_spread(sets.photos, min(PHOTOS, few)))
     picked = [*photos, *_spread(sets.people, min(PEOPLE, few))]
     answers = []
