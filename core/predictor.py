@@ -64,8 +64,8 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         reading: how poses are read.
         precision: ``auto`` (bfloat16 where it is native, and the fastest way there) or ``float32`` as torch runs it.
-        locate_by: how a person without a given box is found: ``search``, or ``network`` (``locate.Locator``, where
-            its file is there).
+        locate_by: how a person without a given box is found: by the ``search``, by the ``network`` (``locate.Locator``,
+            where its file is there) or by ``both``.
         engine: who runs the network (``core.engines``).
 
     Raises:
@@ -190,9 +190,10 @@ class Predictor:
     def _search(self, image: Picture, height_mm: float | None) -> Pose:
         """Find the person the picture is about."""
         windows = locate.windows((image.shape[1], image.shape[0]))
-        if self.locate_by == "network" and self.locator is not None:
+        if self.locate_by != "search" and self.locator is not None:
             likeliest = self.locator.find(image, threshold=0.0)[: locate.CHOICES]
-            windows = [windows[0], *(crop.square(candidate.box_px) for candidate in likeliest)]
+            searched = windows if self.locate_by == "both" else windows[:1]
+            windows = [*searched, *(crop.square(candidate.box_px) for candidate in likeliest)]
         return self._cut_again(image, self.best_window(image, windows), height_mm)
 
     def _cut_again(self, image: Picture, box: Box, height_mm: float | None) -> Pose:

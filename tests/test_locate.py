@@ -186,6 +186,9 @@ def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is
     surest = max((whole, everybody[0]), key=lambda pose: pose.mean_confidence)
     pose = predictor.predict(picture)
     assert pose.box_px == surest.box_px and pose.located_by == "search"
+    monkeypatch.setattr(predictor, "locate_by", "both")
+    windows = [*locate.windows((320, 240)), everybody[0].box_px]
+    assert predictor.predict(picture).box_px == predictor.best_window(picture, windows)
     monkeypatch.setattr(predictor, "locate_by", "search")
     asked: list[str] = []
     monkeypatch.setattr(Named, "find", lambda *_: asked.append("network"))

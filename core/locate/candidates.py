@@ -14,13 +14,14 @@ from core.locate.search import overlap
 
 FloatArray = NDArray[np.float64]
 
-LocateBy = Literal["network", "search"]
-LOCATE_BY: Final[tuple[LocateBy, ...]] = ("search", "network")
-"""Ways of finding a person who has no given box; the first is the default."""
+LocateBy = Literal["both", "search", "network"]
+LOCATE_BY: Final[tuple[LocateBy, ...]] = ("both", "search", "network")
+"""Ways of finding a person who has no given box; the first is the default: of the search's windows and the locating
+network's likeliest candidate the one in which the pose network is surest (docs/locate.md has the figures)."""
 CHOICES: Final = 1
 """So many of the locating network's likeliest candidates are set against the whole picture: the pose network is asked
 in which it is surest. With an earlier network, on 80 photos set aside from training, PCK 47.2 so, 39.8 without the
-whole picture, 45.2 with three candidates and 52.5 by searching."""
+whole picture and 45.2 with three candidates."""
 SAME_PERSON: Final = 0.5
 """Two boxes that overlap by more (intersection over union) are one person, whose better box is kept."""
 SAME_BODY: Final = 0.25

@@ -28,6 +28,7 @@ BOXES: Final = {
     "human36m": "boxes: the whole 224 px crop",
 }
 SEARCHED: Final = {
+    "both": "no boxes given: the person is searched for in the whole picture and by the locating network",
     "search": "no boxes given: the person is searched for in the whole picture",
     "network": "no boxes given: the person is found in the whole picture by the locating network and the pose network",
 }
