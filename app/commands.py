@@ -182,14 +182,13 @@ class Commands:
         return name
 
     def next_model(self) -> None:
-        """Load the model after the one in use."""
-        models = self._state.models
-        if len(models) < 2 or self._state.model is None:
+        """Load the model after the one in use, of its kind."""
+        used = self._state.model
+        following = None if used is None else self._state.model_after(used)
+        if following is None:
             self._notifier.info("there is no other model", "open a checkpoint file (Ctrl+M) or drop one on the window")
             return
-        sources = [model.source for model in models]
-        place = sources.index(self._state.model.source) if self._state.model.source in sources else -1
-        self._session.choose_model(sources[(place + 1) % len(sources)])
+        self._session.choose_model(following.source)
 
     def let_go(self) -> None:
         """Stop drawing a box and choose no bone."""

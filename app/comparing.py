@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.compared import Compared
 from app.comparing_many import ComparingMany
+from app.naming import common_start
 from app.services.backend import Backend
 from app.services.pictures import Reader
 from app.services.worker import Worker
@@ -241,13 +242,12 @@ class Comparing(QObject):
         return [model for model in self._state.models if model.source not in sources]
 
     def next_model(self) -> None:
-        """Load the model after the chosen one's in its place."""
-        sources = [model.source for model in self._state.models]
-        if not self.on or len(sources) < 2:
+        """Load the model after the chosen one's in its place, of its kind."""
+        following = self._state.model_after(self.model)
+        if not self.on or following is None:
             self._notifier.info("there is no second model to change", "switch on Compare (C) or open a checkpoint")
             return
-        place = sources.index(self.model.source) if self.model is not None and self.model.source in sources else -1
-        self.choose(sources[(place + 1) % len(sources)], self.display.chosen)
+        self.choose(following.source, self.display.chosen)
 
     def ask(self) -> None:
         """Let each of the others look at A's picture and box."""
@@ -284,15 +284,19 @@ class Comparing(QObject):
         self.model_changed.emit()
 
     def _choose_first(self) -> None:
-        """Load what was compared last; or as B the first model that is not A."""
+        """Load what was compared last; or as B the first other model whose name begins most like A's, its twin."""
         first = self.others[0]
         if not self.on or first.model is not None or first.is_loading:
             return
-        used = "" if self._state.model is None else self._state.model.source
-        listed = [model.source for model in self._state.models if model.source != used]
+        used = self._state.model
+        others = [model for model in self._state.models if used is None or model.source != used.source]
+        listed = {model.source for model in others}
         wanted = [source for source in self.preferred if source in listed or Path(source).is_file()]
-        if wanted or listed:
-            self.choose((wanted or listed)[0])
+        if wanted:
+            self.choose(wanted[0])
+        elif others:
+            alike = [len(common_start([model.name, used.name])) if used is not None else 0 for model in others]
+            self.choose(others[alike.index(max(alike))].source)
         for source in wanted[1 : len(LETTERS) - 1]:
             self.add(source)
         if len(wanted) > 1:

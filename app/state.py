@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from core import skeleton
 from core.locate import Candidate
 from core.pose import Pose
 from core.reading import Reading
+
+if TYPE_CHECKING:
+    # It needs torch, which the window opens without.
+    from core.checkpoint import CheckpointInfo
 
 
 class HeatmapMode(StrEnum):
@@ -71,6 +75,7 @@ class ModelEntry:
         preset: network preset.
         geometry_loss: whether it was trained with the geometry loss.
         sha256: of the file; poses carry it too.
+        teaching: only to be compared with its like; such models stand last, under a heading.
     """
 
     name: str
@@ -79,6 +84,13 @@ class ModelEntry:
     preset: str = ""
     geometry_loss: bool = False
     sha256: str = ""
+    teaching: bool = False
+
+    @classmethod
+    def of(cls, info: CheckpointInfo, source: str) -> ModelEntry:
+        """Return the entry of a checkpoint that ``source`` loads."""
+        detail = info.kind[0].upper() + info.kind[1:]
+        return cls(info.name, source, detail, info.preset, info.geometry_loss, info.sha256, bool(info.teaching))
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,10 +267,19 @@ class AppState(QObject):
         self.set_display(joint=joint % skeleton.JOINT_COUNT, heatmap=HeatmapMode.JOINT)
 
     def set_models(self, models: Sequence[ModelEntry]) -> None:
-        """Replace the list of checkpoints to choose from."""
-        if tuple(models) != self.models:
-            self.models = tuple(models)
+        """Replace the list of checkpoints to choose from; those for teaching go to its end."""
+        ordered = tuple(sorted(models, key=lambda model: model.teaching))
+        if ordered != self.models:
+            self.models = ordered
             self.models_changed.emit()
+
+    def model_after(self, model: ModelEntry | None) -> ModelEntry | None:
+        """Return the next model for use, or after one for teaching the next of these; None where there is no other."""
+        alike = [entry for entry in self.models if entry.teaching == (model is not None and model.teaching)]
+        sources = [entry.source for entry in alike]
+        place = sources.index(model.source) if model is not None and model.source in sources else -1
+        following = alike[(place + 1) % len(alike)] if alike else model
+        return None if following == model else following
 
     def set_model(self, model: ModelEntry | None, device: str) -> None:
         """Tell which model is loaded, and where it runs."""

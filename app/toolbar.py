@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -31,6 +32,8 @@ from app.views.panel import keep_keys
 
 _OPEN_FILE = "…open"
 _TAKE_OUT = "…take out"
+TEACHING: Final = "Teaching models"
+"""Above those that are only there to be compared with each other."""
 _LETTERS = 11
 _FEWEST_LETTERS = 3
 """Of a model's name, for which there is room in any case; panels and tool tip say the whole of it."""
@@ -72,6 +75,8 @@ class ModelPicker(QWidget):
         """List the checkpoints and point at the one in use."""
         self.combo.clear()
         for model in self._state.models:
+            if model.teaching and self.combo.findText(TEACHING) < 0:
+                self._add_heading(TEACHING)
             self.combo.addItem(model.name, model.source)
             self.combo.setItemData(self.combo.count() - 1, model.detail, Qt.ItemDataRole.ToolTipRole)
         if self._state.models:
@@ -84,6 +89,14 @@ class ModelPicker(QWidget):
         self.combo.setCurrentIndex(place)
         if place < 0:
             self.combo.setPlaceholderText("loading…" if self._state.models else "none")
+
+    def _add_heading(self, text: str) -> None:
+        """Add a line that cannot be chosen."""
+        self.combo.insertSeparator(self.combo.count())
+        self.combo.addItem(text)
+        lines = self.combo.model()
+        assert isinstance(lines, QStandardItemModel)
+        lines.item(self.combo.count() - 1).setEnabled(False)
 
     def _activated(self, index: int) -> None:
         source = self.combo.itemData(index)

@@ -31,6 +31,8 @@ PUBLISHED_SUFFIX = ".pth"
 """Of the authors' published weights (``core.published``)."""
 STRUCTURE_KEY = "pictorial_tree"
 """Where the metadata holds what ``core.pictorial`` reads the limbs by."""
+TEACHING_KEY = "teaching"
+"""Where the metadata of a checkpoint that is only for teaching says what it is for."""
 Stored = Literal["float32", "float16", "int8"]
 _SCALE = ":scale"
 _LIFTING = "lifting."
@@ -58,6 +60,19 @@ class CheckpointInfo:
     sha256: str
     size_bytes: int
     metadata: dict[str, Any] = field(repr=False)
+
+    @property
+    def teaching(self) -> str:
+        """What it is for if it is only for teaching, to compare with others of its kind; empty for one to use."""
+        told = self.metadata.get(TEACHING_KEY)
+        return told if isinstance(told, str) else ""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in a line."""
+        trained = "with" if self.geometry_loss else "without"
+        first = "teaching model, " if self.teaching else ""
+        return f"{first}preset {self.preset}, trained {trained} the geometry loss, {self.size_bytes / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,14 +210,17 @@ def bundled_folder() -> Path:
 
 
 def bundled() -> list[CheckpointInfo]:
-    """List the bundled checkpoints by name; one that cannot be read is left out."""
-    found = []
+    """List the bundled checkpoints by name, those for use before those for teaching.
+
+    One that cannot be read is left out.
+    """
+    found: list[CheckpointInfo] = []
     for path in sorted(bundled_folder().glob(f"*{SUFFIX}")):
         try:
             found.append(describe(path))
         except UserError:
             continue
-    return found
+    return sorted(found, key=lambda info: bool(info.teaching))
 
 
 def resolve(name_or_path: str | Path) -> Path:

@@ -29,6 +29,11 @@ _DATASET_TITLES = {
     "mpi_inf_3dhp": "MPI-INF-3DHP, test set",
     "rendered": "rendered people: bodies and motion clips held out from training",
 }
+_ABLATION_TITLES = {
+    "lab-test": "the rendered laboratory: people and takes held out from training",
+    "wild-test": "rendered people in a studio, in houses and outdoors: bodies and clips held out from training",
+}
+"""By folder, of the ablation's two rendered test sets: a row has figures of both."""
 _FIRST = {"lsp": "lspet"}
 """Which set the first figures meant, which do not say it."""
 _SEARCHED = "_searched"
@@ -51,13 +56,23 @@ def write(path: Path, figure_files: list[Path]) -> Path:
             measured = figures["checkpoint"]
             if measured["weights_sha256"] != info.metadata["weights_sha256"]:
                 raise UserError(f"{file} was measured on other weights ({measured['name']})", f"measure {info.name}")
-            del figures["schema"], figures["checkpoint"]
-            stored[figures.pop("dataset") + (_SEARCHED if figures.get("box") == "search" else "")] = figures
+            key = _key(figures)
+            del figures["schema"], figures["checkpoint"], figures["dataset"]
+            stored[key] = figures
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise UserError(f"{file} holds no figures", "write it with `bonesight evaluate --json`") from error
     render(replace(info, metadata={**info.metadata, "figures": stored}))  # what cannot be told is not stored either
     checkpoint.edit_metadata(path, {"figures": stored})
     return write_atomically(path.with_suffix(".md"), render(checkpoint.describe(path)).encode())
+
+
+def _key(figures: dict[str, Any]) -> str:
+    """Return the name that figures are kept under: one for each set and way of finding people."""
+    folder = figures.get("data", {}).get("folder")
+    key = str(figures["dataset"])
+    if key == "rendered" and folder in _ABLATION_TITLES:
+        key += f" {folder}"
+    return key + (_SEARCHED if figures.get("box") == "search" else "")
 
 
 def render(info: checkpoint.CheckpointInfo) -> str:
@@ -71,6 +86,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
         f"Preset `{info.preset}`, trained {geometry} the geometry loss in the last stage. "
         f"{info.size_bytes / 1e6:.1f} MB, sha256 `{info.sha256}`.",
         "",
+        *([f"**A teaching model.** {info.teaching}.", ""] if info.teaching else []),
         "## Data and terms",
         "",
     ]
@@ -80,7 +96,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
         lines.append(f"- **{name}**: {used['pictures']} pictures, {labels}. {metadata['terms'].get(name, '')}".rstrip())
     lines += [
         "",
-        "The weights may be used and passed on under these terms; none of the photos is part of this program.",
+        "The weights may be used and passed on under these terms; none of the pictures is part of this program.",
         "",
         "## Training",
         "",
@@ -106,18 +122,33 @@ def render(info: checkpoint.CheckpointInfo) -> str:
     lines += ["", "## Measured", ""]
     for dataset, figures in metadata.get("figures", {}).items():
         lines += _figures(info.name, dataset, figures)
-    lines += [
+    return "\n".join([*lines, *_limits(info)])
+
+
+def _limits(info: checkpoint.CheckpointInfo) -> list[str]:
+    """Return what it is not for, and where it fails."""
+    data = info.metadata["data"]
+    failures = [
+        "both ankles or both wrists on the same limb, and left and right swapped, above all in back views and crossed "
+        "limbs (rates above)",
+        "people who touch or hide each other",
+        "loose robes",
+        "small children",
+        "pictures with no person, which still get a pose" + (", of low confidence" if "empty" in data else ""),
+    ]
+    if all(name.startswith("rendered") for name in data):
+        failures.insert(0, "photos: it has never seen one (figures above)")
+    teaching = "It is there to be compared with its like, and for nothing else. " if info.teaching else ""
+    return [
         "## What it is not for",
         "",
-        "It shows how such a network sees; it is no measuring instrument. Do not use it to judge a person's health, "
-        "safety, identity or behaviour. Lengths in millimetres assume a body of average size unless a height is given.",
+        f"{teaching}It shows how such a network sees; it is no measuring instrument. Do not use it to judge a person's "
+        "health, safety, identity or behaviour. Lengths in millimetres assume a body of average size unless a height "
+        "is given.",
         "",
-        "Known failures: both ankles or both wrists on the same limb, and left and right swapped, above all in back "
-        "views and crossed limbs (rates above); people who touch or hide each other; loose robes; small children; "
-        "pictures with no person, which still get a pose, of low confidence.",
+        f"Known failures: {'; '.join(failures)}.",
         "",
     ]
-    return "\n".join(lines)
 
 
 def _fitted(fitted: dict[str, Any] | None) -> list[str]:
@@ -156,14 +187,16 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
     interval = pck.get("limb_joints_mean_95_percent")
     spread = f" (95 %: {interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
     searched = dataset.endswith(_SEARCHED)
-    dataset = dataset.removesuffix(_SEARCHED)
-    command = _COMMAND.format(dataset=dataset, data=_DATA.get(dataset, dataset.upper()), name=name)
+    dataset, _, folder = dataset.removesuffix(_SEARCHED).partition(" ")
+    data = f"DATA/rendered/{folder}" if folder else _DATA.get(dataset, dataset.upper())
+    command = _COMMAND.format(dataset=dataset, data=data, name=name)
     command += " --box search" if searched else ""
     asymmetry = figures["left_right_asymmetry_percent"]
     collapse = figures["pair_collapse_percent"]
     meant = figures.get("data", {}).get("set", _FIRST.get(dataset, dataset))
+    title = _ABLATION_TITLES[folder] if folder else _DATASET_TITLES[meant]
     lines = [
-        f"### {_DATASET_TITLES[meant]} ({figures['persons']} persons{', searched for' if searched else ''})",
+        f"### {title} ({figures['persons']} persons{', searched for' if searched else ''})",
         "",
         f"`{command}`; {figures['protocol']}",
         "",
@@ -181,18 +214,36 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
         f"- pair collapse: ankles {collapse['ankles']:.1f} %, wrists {collapse['wrists']:.1f} %; "
         f"left-right swaps {figures['left_right_swap_percent']:.1f} %",
     ]
-    for scene, row in figures.get("three_d", {}).items():
+    return [*lines, *_three_d(figures), *_more(figures), ""]
+
+
+def _three_d(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield the errors in 3D, in all and by scene where there are several, and by action."""
+    rows = list(figures.get("three_d", {}).items())
+    for scene, row in rows if len(rows) != 2 else rows[:1]:
         line = (
-            f"- 3D, {scene} ({row['persons']}): MPJPE {row['mpjpe_training_scale_mm']:.0f} mm (training scale), "
-            f"N-MPJPE {row['n_mpjpe_mm']:.0f} mm, PA-MPJPE {row['pa_mpjpe_mm']:.0f} mm, "
-            f"PCK@150 mm {row['pck_150_mm']:.1f} %, AUC {row['auc_0_150_mm']:.1f} %"
+            f"- 3D, {scene} ({row['persons']}): MPJPE {_mm(row, 'mpjpe_training_scale_mm')} (training scale), "
+            f"N-MPJPE {_mm(row, 'n_mpjpe_mm')}, PA-MPJPE {_mm(row, 'pa_mpjpe_mm')}, "
+            f"PCK@150 mm {_percent(row, 'pck_150_mm')}, AUC {_percent(row, 'auc_0_150_mm')}"
         )
         if RELEASE_SCALE in row:
             line += f"; at the release's scale (4296.99 mm of bones) MPJPE {row[RELEASE_SCALE]:.0f} mm"
         if "pck_150_mm_true_skeleton_scale" in row:
-            line += f"; at the true skeleton's scale PCK {row['pck_150_mm_true_skeleton_scale']:.1f} %"
-        lines.append(line)
-    return [*lines, *_more(figures), ""]
+            line += f"; at the true skeleton's scale PCK {_percent(row, 'pck_150_mm_true_skeleton_scale')}"
+        if "auc_0_150_mm_true_skeleton_scale" in row:
+            line += f", AUC {_percent(row, 'auc_0_150_mm_true_skeleton_scale')}"
+        yield line
+    actions = [f"{action} {row['mpjpe_training_scale_mm']:.0f}" for action, row in figures.get("by_action", {}).items()]
+    if actions:
+        yield f"- MPJPE by action (training scale), mm: {', '.join(actions)}"
+
+
+def _mm(row: dict[str, Any], name: str) -> str:
+    return with_interval(row, name, "{:.0f}") + " mm"
+
+
+def _percent(row: dict[str, Any], name: str) -> str:
+    return with_interval(row, name) + " %"
 
 
 def _more(figures: dict[str, Any]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from core.pose import Pose
 from core.reading import Reading
 
 if TYPE_CHECKING:
-    from core.checkpoint import CheckpointInfo
     from core.locate import Candidate, Locator
 
 
@@ -94,7 +93,7 @@ class TorchBackend:
         """Return the checkpoints that come with the program."""
         from core import checkpoint
 
-        return [_entry(info, info.name) for info in checkpoint.bundled()]
+        return [ModelEntry.of(info, info.name) for info in checkpoint.bundled()]
 
     def verdict_limits(self) -> tuple[float, float]:
         """Return from which percent on a bone is doubtful, and implausible."""
@@ -120,12 +119,6 @@ class TorchBackend:
         return self._locator.find(rgb)
 
 
-def _entry(info: CheckpointInfo, source: str) -> ModelEntry:
-    trained = "with" if info.geometry_loss else "without"
-    detail = f"Preset {info.preset}, trained {trained} the geometry loss, {info.size_bytes / 1e6:.1f} MB"
-    return ModelEntry(info.name, source, detail, info.preset, info.geometry_loss, info.sha256)
-
-
 class TorchModel:
     """A checkpoint with its predictor."""
 
@@ -133,7 +126,7 @@ class TorchModel:
         from core import checkpoint
 
         self._loaded = checkpoint.load(source)
-        self.entry = _entry(self._loaded.info, source)
+        self.entry = ModelEntry.of(self._loaded.info, source)
         self._take("auto")
 
     def _take(self, device: str) -> None:

@@ -78,16 +78,13 @@ def read_card(request: CardRequest) -> Card:
     from core import checkpoint
 
     info = checkpoint.load(request.source).info if request.whole else checkpoint.describe(request.source)
-    trained = "with" if info.geometry_loss else "without"
-    size_mb = info.size_bytes / 1e6
-    detail = f"Preset {info.preset}, trained {trained} the geometry loss, {size_mb:.1f} MB"
-    entry = ModelEntry(info.name, request.source, detail, info.preset, info.geometry_loss, info.sha256)
+    entry = ModelEntry.of(info, request.source)
     path = checkpoint.resolve(request.source)
     try:
         text = path.with_suffix(".md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        text = _from_metadata(info.name, detail, info.sha256, info.metadata)
-    return Card(entry, path, size_mb, text)
+        text = _from_metadata(info.name, entry.detail, info.sha256, info.metadata)
+    return Card(entry, path, info.size_bytes / 1e6, text)
 
 
 def _from_metadata(name: str, detail: str, sha256: str, metadata: dict[str, Any]) -> str:

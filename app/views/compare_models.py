@@ -12,7 +12,7 @@ from app.colours import letter_style
 from app.comparing import Comparing
 from app.state import AppState, ModelEntry
 from app.theme import ThemeWatcher
-from app.toolbar import ModelPicker
+from app.toolbar import TEACHING, ModelPicker
 
 
 class ComparedModels(QWidget):
@@ -46,6 +46,7 @@ class ComparedModels(QWidget):
         self.plus.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.plus.setStyleSheet("QToolButton::menu-indicator { image: none; } QToolButton { padding: 4px 9px; }")
         self.menu = QMenu(self.plus)
+        self.teaching = QMenu(TEACHING, self.plus)
         self.menu.aboutToShow.connect(self._list)
         self.plus.setMenu(self.menu)
         row.addWidget(self.plus)
@@ -94,9 +95,13 @@ class ComparedModels(QWidget):
 
     def _list(self) -> None:
         self.menu.clear()
+        self.teaching.clear()
         for model in self._comparing.unused():
-            action = self.menu.addAction(model.name, partial(self._comparing.add, model.source))
+            menu = self.teaching if model.teaching else self.menu
+            action = menu.addAction(model.name, partial(self._comparing.add, model.source))
             action.setToolTip(model.detail)
+        if self.teaching.actions():
+            self.menu.addMenu(self.teaching)
         if self.menu.actions():
             self.menu.addSeparator()
         self.menu.addAction("Open checkpoint…", self._add_file)

@@ -124,6 +124,7 @@ class ModelsWindow(QDialog):
             card = self._library.card(entry.source)
             size = "" if card is None else f", {card.size_mb:.1f} MB"
             where = "own" if self._library.is_own(entry.source) else "bundled"
+            where += ", for teaching" if entry.teaching else ""
             item = QListWidgetItem(f"{entry.name}{'  (in use)' if entry.source == used else ''}\n{where}{size}")
             item.setData(_SOURCE, entry.source)
             item.setToolTip(entry.detail)

@@ -68,8 +68,7 @@ def _whole(info: CheckpointInfo) -> dict[str, Any]:
 
 
 def _first_line(info: CheckpointInfo) -> str:
-    trained = "with" if info.geometry_loss else "without"
-    return f"{info.name}: preset {info.preset}, trained {trained} the geometry loss, {info.size_bytes / 1e6:.1f} MB"
+    return f"{info.name}: {info.kind}"
 
 
 def _everything(info: CheckpointInfo) -> Iterator[str]:
@@ -86,6 +85,7 @@ def _everything(info: CheckpointInfo) -> Iterator[str]:
 def _headlines(info: CheckpointInfo) -> Iterator[str]:
     yield _first_line(info)
     told: list[tuple[str, str]] = [("network", _network(info)), ("sha256", f"{info.sha256[:HASH_SHOWN]}…")]
+    told += [("only for", info.teaching)] if info.teaching else []
     told += [("trained on", _trained_on(info.metadata))]
     told += [("measured", text) for text in figures(info.metadata)] or [("measured", "nothing yet")]
     told += [("terms", f"{name}: {text}") for name, text in flatten(info.metadata.get("terms") or {})]
@@ -123,18 +123,28 @@ def figures(metadata: Mapping[str, Any]) -> list[str]:
     Args:
         metadata: as its file tells it, which may be a stranger's.
     """
-    sets = _mapping(metadata.get("figures"))
+    sets = {name: _mapping(measured) for name, measured in _mapping(metadata.get("figures")).items()}
+    titles = _titles(sets)
     lines = []
     for place, key, what, form, unit in _HEADLINES:
-        for name, measured in sets.items():
-            found = _mapping(measured)
-            title = str(_mapping(found.get("data")).get("title", name))
+        for name, found in sets.items():
             for step in place:
                 found = _mapping(found.get(step))
             if isinstance(found.get(key), int | float):
-                lines.append(f"{what}: {form.format(found[key])}{unit}{_interval(found, key, form)}, {title}")
+                lines.append(f"{what}: {form.format(found[key])}{unit}{_interval(found, key, form)}, {titles[name]}")
                 break
     return lines
+
+
+def _titles(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what to call each set: by its title, with its folder where two have the same."""
+    told = {name: _mapping(found.get("data")) for name, found in sets.items()}
+    titles = {name: str(data.get("title", name)) for name, data in told.items()}
+    shared = [title for title in titles.values() if list(titles.values()).count(title) > 1]
+    return {
+        name: f"{title} ({told[name].get('folder', name)})" if title in shared else title
+        for name, title in titles.items()
+    }
 
 
 def _interval(found: Mapping[str, Any], key: str, form: str) -> str:
