@@ -13,7 +13,8 @@ from test_training import write_lspet
 
 import main
 from core import checkpoint
-from train.ablation import plan, summary
+from train import card
+from train.ablation import bundle, plan, summary
 from train.evaluation import intervals
 
 TINY = [
@@ -70,6 +71,33 @@ def test_the_ablation_trains_measures_and_tabulates_four_rows_and_goes_on(
     assert main.main(words) == 0 and measured.exists()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (out / "3d-geo-seed1" / "figures-wild.json").stat().st_mtime_ns == kept
+    rows_become_small_teaching_models(out, tmp_path)
+
+
+def rows_become_small_teaching_models(out: Path, small: Path) -> None:
+    paths = list(bundle.bundle(out, small))
+    assert sorted(path.stem for path in paths) == sorted(plan.TITLES)
+    for path in paths:
+        loaded = checkpoint.load(path)
+        whole = checkpoint.load(out / f"{path.stem}-seed1" / f"{path.stem}-seed1.safetensors")
+        assert loaded.info.teaching and not whole.info.teaching
+        assert loaded.info.geometry_loss is whole.info.geometry_loss
+        assert loaded.info.metadata["training"] == whole.info.metadata["training"]
+        assert loaded.info.size_bytes < 0.55 * whole.info.size_bytes
+        for name, weight in whole.network.state_dict().items():
+            step = float(weight.abs().max()) / 127
+            assert float((loaded.network.state_dict()[name] - weight).abs().max()) <= 0.51 * step, name
+    words = [out / "3d-geo-seed1" / f"figures-{kind}.json" for kind in ("photos", "wild", "lab")]
+    measured = [small / file.name for file in words]
+    sha256 = checkpoint.describe(small / "3d-geo.safetensors").metadata["weights_sha256"]
+    for file, copy in zip(words, measured, strict=True):
+        told = json.loads(file.read_text())
+        copy.write_text(json.dumps({**told, "checkpoint": {**told["checkpoint"], "weights_sha256": sha256}}))
+    text = card.write(small / "3d-geo.safetensors", measured).read_text()
+    wild, lab = text.partition("/rendered/wild-test ")[2].split("/rendered/lab-test ")
+    assert "- 3D, outdoor (" in wild and "- 3D, studio-lab (" not in lab and "MPJPE by action" in lab
+    assert "A teaching model" in text and "photos: it has never seen one" in text
+    assert "LSP" not in text.partition("## Training")[0]
 
 
 def test_missing_photos_are_told_before_anything_is_rendered(

@@ -17,7 +17,7 @@ from app.colours import VERDICT_COLOURS, ColourMode, bone_colours, heat_table
 from app.naming import JOINT_ORDER, short_name, tiny_joint_name
 from app.services.worker import Mailbox
 from app.settings import Settings
-from app.state import AppState
+from app.state import AppState, ModelEntry
 from app.theme import ThemeWatcher
 from app.views.heat import enlarge
 from app.views.heatmap_strip import HeatmapStrip, crop_thumbnail
@@ -163,3 +163,19 @@ def test_the_names_under_the_heatmaps_never_touch(qtbot: QtBot, width: int) -> N
     ends = [middle + half for middle, half in zip(middles, halves, strict=True)]
     starts = [middle - half for middle, half in zip(middles, halves, strict=True)]
     assert all(end + 2.5 <= start for end, start in zip(ends, starts[1:], strict=False))
+
+
+def test_models_for_teaching_stand_last_and_the_next_model_is_one_of_its_kind() -> None:
+    state = AppState()
+    entries = {name: ModelEntry(name, name, teaching=name.startswith("3d")) for name in ("a", "3d", "b", "3d2d", "own")}
+    state.set_models([*entries.values()])
+    assert [model.name for model in state.models] == ["a", "b", "own", "3d", "3d2d"]
+    after = {name: state.model_after(entry) for name, entry in entries.items()}
+    assert {name: model and model.name for name, model in after.items()} == {
+        "a": "b", "b": "own", "own": "a", "3d": "3d2d", "3d2d": "3d",
+    }  # fmt: skip
+    assert state.model_after(None) == entries["a"]
+    state.set_models([entries["a"], entries["3d"]])
+    assert state.model_after(ModelEntry("a", "a", "loaded")) is None
+    state.set_models([])
+    assert state.model_after(None) is None

@@ -1,4 +1,4 @@
-"""The pair of checkpoints and the samples that come with the program."""
+"""The checkpoints, for use and for teaching, and the samples that come with the program."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from conftest import RunMain
 import main
 from core import checkpoint, media, skeleton
 from core.commands.checkpoints import figures
+from core.commands.predict import DEFAULT_CHECKPOINT
 from core.predictor import Predictor
 
 PAIR = ("compact-geo", "compact-no-geo")
+ROWS = ("3d-geo", "3d-no-geo", "3d2d-geo", "3d2d-no-geo")
+"""Of the poster's ablation, for teaching."""
 
 
 def samples() -> list[dict[str, object]]:
@@ -27,13 +30,39 @@ def samples() -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.parametrize("name", PAIR)
-def test_a_bundled_checkpoint_loads_and_is_small(name: str) -> None:
+@pytest.mark.parametrize("name", PAIR + ROWS)
+def test_a_bundled_checkpoint_loads_is_small_and_has_a_card_of_its_own(name: str) -> None:
     info = checkpoint.load(name).info
-    assert info.size_bytes <= 8_000_000
-    assert info.geometry_loss is (name == "compact-geo")
+    assert info.size_bytes <= (8_000_000 if name in PAIR else 4_000_000)
+    assert info.geometry_loss is (not name.endswith("no-geo"))
     for key in ("training", "data", "terms", "figures"):
         assert info.metadata.get(key), f"{name} does not say its {key}"
+    card = info.path.with_suffix(".md").read_text(encoding="utf-8")
+    assert info.sha256 in card and f"--checkpoint {name}`" in card
+    assert all(terms in card for terms in info.metadata["terms"].values())
+
+
+def test_models_for_use_stand_before_those_for_teaching_and_the_first_is_the_default() -> None:
+    infos = checkpoint.bundled()
+    assert [info.name for info in infos] == [*PAIR, *ROWS]
+    assert infos[0].name == DEFAULT_CHECKPOINT
+    assert [bool(info.teaching) for info in infos] == [False] * len(PAIR) + [True] * len(ROWS)
+
+
+def test_the_rows_of_the_ablation_tell_what_they_are_for_and_whose_terms_hold() -> None:
+    infos = {name: checkpoint.describe(name) for name in ROWS}
+    for name, info in infos.items():
+        card = info.path.with_suffix(".md").read_text(encoding="utf-8")
+        assert "**A teaching model.**" in card and "not for use" in card
+        terms = card.partition("## Training")[0]
+        assert ("lspet" in info.metadata["terms"]) is ("Sports Pose" in terms) is ("2d" in name)
+        assert set(info.metadata["figures"]) == {"lsp", "rendered lab-test", "rendered wild-test"}
+        assert all(f"--data DATA/rendered/{folder} " in card for folder in ("lab-test", "wild-test"))
+        assert all(f"- 3D, {scene} (" in card for scene in ("studio", "house", "outdoor"))
+        assert "MPJPE by action" in card and "mocap.cs.cmu.edu" in card and "seeds" in card
+    # Equal budgets, and one network: only data and loss differ.
+    assert len({info.metadata["training"]["samples"] for info in infos.values()}) == 1
+    assert all(info.metadata["network"] == infos["3d-geo"].metadata["network"] for info in infos.values())
 
 
 def test_the_pair_differs_only_by_the_geometry_loss_of_its_last_stage() -> None:
@@ -46,8 +75,13 @@ def test_the_pair_differs_only_by_the_geometry_loss_of_its_last_stage() -> None:
 def test_checkpoints_lists_the_pair_with_its_headline_figures(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["checkpoints"]) == 0
     shown = capsys.readouterr().out
-    blocks = dict(zip(PAIR, shown.split("\n\n"), strict=False))
-    for name, block in blocks.items():
+    blocks = dict(zip(PAIR + ROWS, shown.split("\n\n"), strict=False))
+    for name in ROWS:
+        first, *others = blocks[name].splitlines()
+        assert first.startswith(f"{name}: teaching model, preset compact")
+        assert any("only for" in line and "ablation" in line for line in others)
+        assert any("MPJPE" in line and line.endswith("rendered by Bonesight (wild-test)") for line in others)
+    for name, block in list(blocks.items())[:2]:
         info = checkpoint.describe(name)
         lines = block.splitlines()
         assert lines[0].startswith(f"{name}: preset compact") and len(lines) <= 20
