@@ -278,8 +278,8 @@ class AppState(QObject):
         alike = [entry for entry in self.models if entry.teaching == (model is not None and model.teaching)]
         sources = [entry.source for entry in alike]
         place = sources.index(model.source) if model is not None and model.source in sources else -1
-        following = alike[(place + 1) % len(alike)] if alike else model
-        return None if following == model else following
+        following = alike[(place + 1) % len(alike)] if alike else None
+        return None if following is None or (model is not None and following.source == model.source) else following
 
     def set_model(self, model: ModelEntry | None, device: str) -> None:
         """Tell which model is loaded, and where it runs."""

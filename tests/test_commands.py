@@ -401,6 +401,8 @@ def test_the_wheel_holds_the_program_its_resources_and_its_command(tmp_path: Pat
     assert {"main.py", "app/window.py", "core/skeleton.py", "train/command.py"} <= names
     files = ("poses.schema.json", "comparison.schema.json", "system-libraries.txt")
     assert {f"resources/{name}" for name in files} <= names
+    bundled = (ROOT / "resources" / "checkpoints").iterdir()
+    assert {f"resources/checkpoints/{file.name}" for file in bundled} <= names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
     assert "bonesight = main:console" in entry
 

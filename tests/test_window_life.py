@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from app_fakes import FakeBackend, Opener, make_pose
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -112,6 +113,30 @@ def test_the_bundled_pair_gives_two_poses_of_a_sample(open_window: Opener, qtbot
         timeout=20_000,
     )
     assert window.bones.model.rowCount() == skeleton.BONE_COUNT
+
+
+def test_a_row_of_the_ablation_is_compared_with_its_twin_and_stands_under_a_heading(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    open_window.settings().set("model", "3d-geo")
+    window = open_window(photo, TorchBackend())
+    combo = window.picker.combo
+    lines = [combo.itemText(line) for line in range(combo.count())]
+    rows = ["3d-geo", "3d-no-geo", "3d2d-geo", "3d2d-no-geo"]
+    assert lines == ["compact-geo", "compact-no-geo", "", "Teaching models", *rows, "", "Open checkpoint…"]
+    model = combo.model()
+    assert [bool(model.index(line, 0).flags() & Qt.ItemFlag.ItemIsEnabled) for line in (3, 4)] == [False, True]
+    assert combo.itemData(4, Qt.ItemDataRole.ToolTipRole).startswith("Teaching model, preset compact, trained with")
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None, timeout=20_000)
+    assert window.comparing.names == ("3d-geo", "3d-no-geo")
+    window.compared.menu.aboutToShow.emit()
+    listed = [action.text() for action in window.compared.menu.actions()]
+    assert listed == ["compact-geo", "compact-no-geo", "Teaching models", "", "Open checkpoint…"]
+    assert [action.text() for action in window.compared.teaching.actions()] == rows[2:]
+    window.actions_by_key["model_next"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.names == ("3d-no-geo", "3d-no-geo"), timeout=20_000)
+    qtbot.waitUntil(lambda: {pose.checkpoint_name for pose in window.comparing.poses} == {"3d-no-geo"}, timeout=20_000)
 
 
 @pytest.mark.parametrize("end", ["[w.close() for w in app.topLevelWidgets()]", "os.kill(os.getpid(), 2)"])

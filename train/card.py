@@ -137,7 +137,7 @@ def _limits(info: checkpoint.CheckpointInfo) -> list[str]:
         "pictures with no person, which still get a pose" + (", of low confidence" if "empty" in data else ""),
     ]
     if all(name.startswith("rendered") for name in data):
-        failures.insert(0, "photos: it has never seen one (figures above)")
+        failures.insert(0, "photos, of which it has never seen one (figures above)")
     teaching = "It is there to be compared with its like, and for nothing else. " if info.teaching else ""
     return [
         "## What it is not for",
@@ -191,6 +191,7 @@ def _figures(name: str, dataset: str, figures: dict[str, Any]) -> list[str]:
     data = f"DATA/rendered/{folder}" if folder else _DATA.get(dataset, dataset.upper())
     command = _COMMAND.format(dataset=dataset, data=data, name=name)
     command += " --box search" if searched else ""
+    command += " --empty PLACES" if "without_people" in figures else ""
     asymmetry = figures["left_right_asymmetry_percent"]
     collapse = figures["pair_collapse_percent"]
     meant = figures.get("data", {}).get("set", _FIRST.get(dataset, dataset))
