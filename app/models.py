@@ -16,7 +16,7 @@ _KEY = "checkpoints"
 
 
 class Library(QObject):
-    """Keeps the list of models in the state whole: bundled ones first, then the user's own."""
+    """Keeps the list of models in the state whole: bundled ones first, then the user's own, those for teaching last."""
 
     changed = Signal()
     """A card was read, or a model forgotten."""

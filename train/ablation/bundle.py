@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from core import checkpoint
 from train import tool
-from train.ablation.plan import Row, rows
+from train.ablation.plan import BASES, Row
 
 PURPOSE: Final = (
     "One of the four rows of the poster's ablation in small, to be compared with the other three: what photos with 2D "
@@ -40,13 +40,12 @@ def bundle(runs: Path, out: Path, seed: int = 1) -> Iterator[Path]:
     Raises:
         UserError: a run is missing, or its checkpoint damaged.
     """
-    for row in rows(seed):
-        if row.seed == seed:
-            loaded = checkpoint.load(runs / row.name / f"{row.name}{checkpoint.SUFFIX}")
-            path = out / f"{row.title}{checkpoint.SUFFIX}"
-            geometry_loss, record = loaded.info.geometry_loss, _record(loaded.info.metadata, row)
-            checkpoint.save(path, loaded.network, geometry_loss=geometry_loss, record=record, stored="int8")
-            yield path
+    for row in (Row(base, geometry, seed, first=1) for base in BASES for geometry in (False, True)):
+        loaded = checkpoint.load(runs / row.name / f"{row.name}{checkpoint.SUFFIX}")
+        path = out / f"{row.title}{checkpoint.SUFFIX}"
+        geometry_loss, record = loaded.info.geometry_loss, _record(loaded.info.metadata, row)
+        checkpoint.save(path, loaded.network, geometry_loss=geometry_loss, record=record, stored="int8")
+        yield path
 
 
 def _record(metadata: dict[str, Any], row: Row) -> dict[str, Any]:
