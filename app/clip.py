@@ -142,8 +142,7 @@ class PoseTrack:
             crop_size=example.crop_size,
             checkpoint_name=example.checkpoint_name,
             checkpoint_sha256=example.checkpoint_sha256,
-            decoded_by=example.decoded_by,
-            refined=example.refined,
+            made=example.made,
             **values,
         )
 

@@ -23,6 +23,7 @@ from app.state import AppState
 from app.views.job import JobBar
 from app.views.skeleton3d import Skeleton3DPanel
 from app.views.space_film import SpaceFilm
+from core import export
 from core.errors import UserError
 from core.pose import Pose
 
@@ -110,7 +111,7 @@ class ClipExports(QObject):
             self.busy = True
             self.bar.begin(f"Writing {path.name}")
             draw = partial(_turned, view, pose)
-            self.service.write(SpaceRequest(path, TURN_FRAMES, draw))
+            self.service.write(SpaceRequest(path, TURN_FRAMES, draw, made_by=export.signature([pose])))
 
     def _is_busy(self) -> bool:
         if self.busy:
@@ -152,7 +153,8 @@ class ClipExports(QObject):
         if wish.view is not None:
             frames = [int(frame) for frame in track.known.nonzero()[0]]
             draw = partial(_moved, wish.view, track, frames)
-            self.service.write(SpaceRequest(wish.path, len(frames), draw, wish.clip.path))
+            made_by = export.signature([track.example])
+            self.service.write(SpaceRequest(wish.path, len(frames), draw, wish.clip.path, made_by))
             return
         told = exporter.checkpoint_of(track.example, self._state.models)
         self.service.write(ClipRequest(wish.clip, track, told, wish.path))

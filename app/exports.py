@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtCore import QMimeData, QRectF
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.capture import window_picture
@@ -22,6 +22,7 @@ from app.state import AppState, Picture
 from app.views.bones import BonesPanel
 from app.views.picture import PicturePanel
 from app.views.skeleton3d import Skeleton3DPanel
+from core import export
 from core.errors import UserError
 from core.pose import Pose
 
@@ -99,12 +100,14 @@ class Exports:
             return
         if path.suffix.lower() == ".svg":
             view = self._picture.graphics
-            size = view.viewport().size()
-            self._save(
-                path, lambda: exporter.save_svg(lambda to, area: view.render(to, area), size, picture.title, path)
-            )
+            size, made_by = view.viewport().size(), self._made_by()
+
+            def draw(painter: QPainter, area: QRectF) -> None:
+                view.render(painter, area)
+
+            self._save(path, lambda: exporter.save_svg(draw, size, picture.title, path, made_by))
         else:
-            self._save_image(self._picture.picture().toImage(), path)
+            self._save_image(self._picture.picture().toImage(), path, self._made_by())
 
     def export_3d(self) -> None:
         """Save the 3D view."""
@@ -114,10 +117,10 @@ class Exports:
             return
         path = self._ask_where("3d", (PNG, SVG))
         if path is not None and path.suffix.lower() == ".svg":
-            draw, size = self._space.draw, image.size()
-            self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path))
+            draw, size, made_by = self._space.draw, image.size(), self._made_by()
+            self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path, made_by))
         elif path is not None:
-            self._save_image(image, path)
+            self._save_image(image, path, self._made_by())
 
     def export_space_film(self) -> None:
         """Save the 3D view as a video: the body turning around, or a video's motion."""
@@ -132,7 +135,9 @@ class Exports:
         """Save everything that is on screen."""
         path = self._ask_where("window", (PNG,))
         if path is not None:
-            self._save_image(window_picture(self._window).toImage(), path)
+            poses = self._comparing.poses
+            made_by = export.signature(poses) if poses else self._made_by()
+            self._save_image(window_picture(self._window).toImage(), path, made_by)
 
     def export_drawn(self, what: str, kinds: tuple[str, ...]) -> None:
         """Have a figure or report drawn into a file."""
@@ -222,9 +227,14 @@ class Exports:
         suffix = suffixes[kinds.index(chosen)] if chosen in kinds else suffixes[0]
         return path.with_name(path.name + suffix)
 
-    def _save_image(self, image: QImage, path: Path) -> None:
+    def _made_by(self) -> str:
+        """Return what the metadata say of the pose that is shown; nothing without one."""
+        pose = self._comparing.shown
+        return "" if pose is None else export.signature([pose])
+
+    def _save_image(self, image: QImage, path: Path, made_by: str) -> None:
         self._state.set_activity(f"saving {path.name}")
-        self.drawing.draw(ImageRequest(image, path))
+        self.drawing.draw(ImageRequest(image, path, made_by))
 
     def _save(self, path: Path, write: Callable[[], None]) -> None:
         try:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core import skeleton
 from core.errors import UserError
 from core.export import identity, write_atomically, write_note
+from core.made import Made
 
 FloatArray = NDArray[np.float64]
 
@@ -73,8 +74,7 @@ def write(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Ma
         "checkpoint": identity(checkpoint),
         "units": UNITS,
         "axes": AXES,
-        "refined": all(item["refined"] for item in entries),
-        "decoded_by": entries[0]["decoded_by"],
+        **Made.of(entries[0]).facts(),
         "frame_time_s": seconds,
         "time_s": [item["time_s"] for item in entries],
     }

@@ -19,7 +19,9 @@ from typing import Any, Final
 import numpy as np
 
 from core import skeleton
+from core.compare import LETTERS
 from core.errors import RunError, UserError
+from core.made import KEYS
 from core.pose import Pose
 
 SCHEMA: Final = "bonesight.poses/1"
@@ -35,6 +37,7 @@ UNITS: Final[dict[str, str]] = {
     "left_right_percent": "right minus left, in percent of their mean",
     "loss": "variance of the ratios (mean ratio 1), summed over the groups; no unit",
     "time_s": "seconds from the start of the video",
+    "height_mm": "millimetres: the person's stature that joints_mm are scaled by; null for the mean size",
 }
 AXES: Final = (
     "px: x right, y down from the top-left corner of the picture; "
@@ -118,8 +121,7 @@ def entry(pose: Pose, source: str | Path, frame: int = 0, time_s: float | None =
         "picture_size_px": list(pose.picture_size_px),
         "box_px": _rounded(pose.box_px, 2),
         "located_by": pose.located_by,
-        "decoded_by": pose.decoded_by,
-        "refined": pose.refined,
+        **pose.made.facts(),
         "joints_px": _rounded(pose.joints_px, 2),
         "confidence": _rounded(np.clip(pose.confidence, 0.0, 1.0), 4),
         "joints_mm": _rounded(pose.joints_mm, 2),
@@ -179,6 +181,16 @@ def identity(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {key: checkpoint[key] for key in ("name", "preset", "geometry_loss", "sha256")}
 
 
+def signature(poses: Sequence[Pose]) -> str:
+    """Return what the metadata of pictures and films say: the program, and how each of the poses was made."""
+    made = [
+        f"checkpoint {pose.checkpoint_name}, sha256 {pose.checkpoint_sha256}; {pose.made.words()}" for pose in poses
+    ]
+    if len(made) > 1:
+        made = [f"{letter}: {text}" for letter, text in zip(LETTERS, made, strict=False)]
+    return f"Bonesight, {'. '.join(made)}"
+
+
 def write_json(
     path: str | Path,
     entries: Sequence[Mapping[str, Any]],
@@ -195,13 +207,12 @@ def write_json(
 
 
 CSV_HEADER: Final = (
-    "input", "frame", "time_s", "joint", "x_px", "y_px", "confidence_0_to_1", "x_mm", "y_mm", "z_mm", "refined",
-    "decoded_by",
+    "input", "frame", "time_s", "joint", "x_px", "y_px", "confidence_0_to_1", "x_mm", "y_mm", "z_mm", *KEYS,
 )  # fmt: skip
 
 
 def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Mapping[str, Any]) -> Path:
-    """Write one row per joint, units in the header; ``refined`` and ``decoded_by`` as in JSON.
+    """Write one row per joint, units in the header; how it was made (``core.made``) as in JSON.
 
     What has no column, axes and checkpoint, stands beside it (``note_of``).
 
@@ -213,12 +224,13 @@ def write_csv(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
     writer.writerow(CSV_HEADER)
     for item in entries:
         time_s = "" if item["time_s"] is None else item["time_s"]
+        made = [_cell(item[key]) for key in KEYS]
         columns = zip(skeleton.JOINT_NAMES, item["joints_px"], item["confidence"], item["joints_mm"], strict=True)
         for name, (x_px, y_px), confidence, xyz_mm in columns:
             row = [item["input"], item["frame"], time_s, name, x_px, y_px, confidence, *xyz_mm]
-            writer.writerow([*row, json.dumps(item["refined"]), item["decoded_by"]])
+            writer.writerow([*row, *made])
     written = write_atomically(path, text.getvalue().encode("utf-8"))
-    units = {name: UNITS[name] for name in ("joints_px", "confidence", "joints_mm", "time_s")}
+    units = {name: UNITS[name] for name in ("joints_px", "confidence", "joints_mm", "time_s", "height_mm")}
     write_note(written, {"schema": CSV_SCHEMA, "checkpoint": identity(checkpoint), "units": units, "axes": AXES})
     return written
 
@@ -238,14 +250,25 @@ def write_note(path: Path, told: Mapping[str, Any]) -> Path:
     return write_atomically(note_of(path), text.encode("utf-8"))
 
 
+def _cell(value: Any) -> Any:
+    """Return a value as a cell: true and false as in JSON, nothing for none."""
+    return json.dumps(value) if isinstance(value, bool) else value
+
+
+_MADE_KINDS: Final[dict[str, Any]] = {
+    "refined": np.bool_, "decoded_by": np.str_, "mirror_averaged": np.bool_, "smoothed": np.bool_, "engine": np.str_,
+    "precision": np.str_, "height_mm": np.float64,
+}  # fmt: skip
+
+
 def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint: Mapping[str, Any]) -> Path:
     """Write N poses as arrays, readable without pickle.
 
     Arrays: ``joints_px`` (N, 16, 2), ``confidence`` (N, 16), ``joints_mm`` (N, 16, 3), ``box_px`` (N, 4),
     ``picture_size_px`` (N, 2), ``bone_length_mm`` (N, 14), ``deviation_percent`` (N, 14), ``left_right_percent``
     (N, 14) with NaN for bones in the middle, ``geometry_loss`` (N,), ``input`` (N,), ``frame`` (N,), ``time_s`` (N,)
-    with NaN for pictures, ``refined`` (N,) whether ``joints_mm`` was bent by ``core.refine``, ``decoded_by``
-    (N,), ``joint_names``, ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``, ``checkpoint_sha256``.
+    with NaN for pictures, each key of ``core.made`` (N,), ``height_mm`` with NaN for none, ``joint_names``,
+    ``bone_names``, ``units`` (JSON text), ``axes``, ``checkpoint``, ``checkpoint_sha256``.
 
     Raises:
         UserError: it cannot be written.
@@ -260,6 +283,7 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         rows = [[np.nan if bone[key] is None else bone[key] for bone in item["bones"]] for item in entries]
         return np.array(rows, dtype=np.float64).reshape(count, bones)
 
+    made: dict[str, Any] = {key: np.array([item[key] for item in entries], kind) for key, kind in _MADE_KINDS.items()}
     times = [np.nan if item["time_s"] is None else item["time_s"] for item in entries]
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -276,8 +300,7 @@ def write_npz(path: str | Path, entries: Sequence[Mapping[str, Any]], checkpoint
         input=np.array([item["input"] for item in entries], dtype=np.str_),
         frame=np.array([item["frame"] for item in entries], dtype=np.int64),
         time_s=np.array(times, dtype=np.float64),
-        refined=np.array([item["refined"] for item in entries], dtype=np.bool_),
-        decoded_by=np.array([item["decoded_by"] for item in entries], dtype=np.str_),
+        **made,
         joint_names=np.array(skeleton.JOINT_NAMES),
         bone_names=np.array(skeleton.BONE_NAMES),
         units=np.array(json.dumps(UNITS)),

@@ -10,12 +10,13 @@ from typing import Any, Final
 from core import export, skeleton
 from core.compare import LETTERS, Comparison
 from core.compare_many import Distribution, Summary, bin_edges, summarise
+from core.made import KEYS
 from core.pose import Bone, Pose
 
 SCHEMA: Final = "bonesight.comparison/1"
 UNITS: Final[dict[str, str]] = {
     **{key: export.UNITS[key] for key in ("joints_px", "box_px", "confidence", "joints_mm", "length_mm", "ratio")},
-    **{key: export.UNITS[key] for key in ("deviation_percent", "left_right_percent", "loss", "time_s")},
+    **{key: export.UNITS[key] for key in ("deviation_percent", "left_right_percent", "loss", "time_s", "height_mm")},
     "distance_px": "pixels of the picture between A's joint and B's, in others C's or D's",
     "distance_mm": "millimetres between A's joint and B's, in others C's or D's, both from the pelvis",
     "angle_degrees": "degrees between the two directions of the bone that leads to the joint; null without one",
@@ -42,7 +43,7 @@ def entry(
     """
     sides = [export.entry(pose, source, frame, time_s) for pose in poses]
     shared = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "refined")
-    own = ("decoded_by", "joints_px", "confidence", "joints_mm", "geometry")
+    own = (*KEYS, "joints_px", "confidence", "joints_mm", "geometry")
     item = {key: sides[0][key] for key in shared}
     item |= {letter: {key: side[key] for key in own} for letter, side in zip(letters(len(poses)), sides, strict=True)}
     item |= differences(comparisons[0])

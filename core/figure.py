@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core import skeleton
 from core.errors import UserError
-from core.export import printable, write_atomically
+from core.export import printable, signature, write_atomically
 from core.media import at_most
 from core.pose import Pose
 
@@ -51,25 +51,17 @@ def write_figure(path: str | Path, image: NDArray[np.uint8], pose: Pose, title: 
     Raises:
         UserError: the suffix is none of them, or it cannot be written.
     """
-    return save(path, draw(image, pose, title), pose, printable(title))
+    return save(path, draw(image, pose, title), signature([pose]), printable(title))
 
 
-class Source(Protocol):
-    """What a figure shows was made by a checkpoint; a ``Pose`` knows by which."""
-
-    @property
-    def checkpoint_name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def checkpoint_sha256(self) -> str:
-        """The hash of its file."""
-        ...
-
-
-def save(path: str | Path, figure: Figure, source: Source, title: str) -> Path:
+def save(path: str | Path, figure: Figure, made_by: str, title: str) -> Path:
     """Write a drawn figure in the format of the file's suffix.
+
+    Args:
+        path: the file.
+        figure: what is drawn.
+        made_by: what its metadata say (``export.signature``).
+        title: what is shown.
 
     Raises:
         UserError: the suffix is none of ``FORMATS``, or it cannot be written.
@@ -77,13 +69,12 @@ def save(path: str | Path, figure: Figure, source: Source, title: str) -> Path:
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UserError(f"{Path(path).name} is no figure", f"end its name in .{', .'.join(FORMATS)}")
-    return write_atomically(path, render(figure, kind, source, title))
+    return write_atomically(path, render(figure, kind, made_by, title))
 
 
-def render(figure: Figure, kind: str, source: Source, title: str) -> bytes:
-    """Return a figure as a file of one of ``FORMATS``; its metadata name the checkpoint."""
+def render(figure: Figure, kind: str, made_by: str, title: str) -> bytes:
+    """Return a figure as a file of one of ``FORMATS``; see ``save``."""
     buffer = io.BytesIO()
-    made_by = f"Bonesight, checkpoint {source.checkpoint_name}, sha256 {source.checkpoint_sha256}"
     # Each format has its own words for the same three things; SVG and PDF would add the time, which no reader needs.
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Software": "Bonesight", "Title": title, "Description": made_by},
@@ -111,7 +102,8 @@ def draw(image: NDArray[np.uint8], pose: Pose, title: str) -> Figure:
     _confidence(figure.add_axes((0.405, 0.175, 0.285, 0.125)), pose)
     _table(figure.add_axes((0.715, 0.10, 0.27, 0.79)), pose)
 
-    foot(figure, pose.geometry.sentence(), f"{pose.checkpoint_name}   sha256 {pose.checkpoint_sha256[:12]}")
+    source = f"{pose.checkpoint_name}   sha256 {pose.checkpoint_sha256[:12]}"
+    foot(figure, pose.geometry.sentence(), source, pose.made.words())
     return figure
 
 
@@ -132,12 +124,15 @@ def side_legend(figure: Figure, left: float) -> None:
         figure.text(x + 0.013, 0.935, side, size=9, color=QUIET, va="center", **PLAIN)
 
 
-def foot(figure: Figure, sentence: str, source: str) -> None:
-    """Put one plain sentence and what made the figure under a line at its foot."""
+def foot(figure: Figure, sentence: str, source: str, made: str = "") -> None:
+    """Put one plain sentence, what made the figure, and how its poses were made under a line at its foot."""
     rule = Line2D((0.02, 0.985), (0.07, 0.07), transform=figure.transFigure, color=LINE, linewidth=1)
     figure.add_artist(rule)
     figure.text(0.02, 0.038, sentence, size=12, weight="bold", color=INK, va="center", **PLAIN)
-    figure.text(0.985, 0.038, source, size=9, color=QUIET, va="center", ha="right", **PLAIN)
+    quiet: dict[str, Any] = {"size": 9, "color": QUIET, "va": "center", "ha": "right", **PLAIN}
+    figure.text(0.985, 0.048 if made else 0.038, source, **quiet)
+    if made:
+        figure.text(0.985, 0.024, made, **quiet)
 
 
 def bare(axes: Axes) -> None:

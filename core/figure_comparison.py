@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core import skeleton
 from core.compare import LETTERS, Comparison, JointDifference, asymmetry_percent, deviation_percent, sentences
-from core.export import printable
+from core.export import printable, signature
 from core.figure import (
     FONT,
     INK,
@@ -55,7 +55,7 @@ def write_figure(
     Raises:
         UserError: it cannot be written.
     """
-    return save(path, draw(image, poses, comparisons, title), poses[0], printable(title))
+    return save(path, draw(image, poses, comparisons, title), signature(poses), printable(title))
 
 
 def draw(image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[Comparison], title: str) -> Figure:
@@ -66,10 +66,12 @@ def draw(image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[
     _joint_table(figure.add_axes((0.755, 0.49, 0.23, 0.40)), comparisons)
     _totals(figure.add_axes((0.755, 0.10, 0.23, 0.35)), comparisons)
     words, furthest = max(zip(sentences(comparisons), comparisons, strict=True), key=lambda pair: pair[1].mean_mm)
+    # What differs between the models is in the metadata and in JSON.
+    made = "; ".join(part for part in poses[0].made.parts() if all(part in pose.made.parts() for pose in poses))
     if len(poses) == 2:
-        foot(figure, words, "   ".join(_hash(pose) for pose in poses))
+        foot(figure, words, "   ".join(_hash(pose) for pose in poses), made)
     else:
-        foot(figure, f"A and {LETTERS[comparisons.index(furthest) + 1]}: {words}", "")
+        foot(figure, f"A and {LETTERS[comparisons.index(furthest) + 1]}: {words}", "", made)
     return figure
 
 

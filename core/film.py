@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core import skeleton
+from core import mp4, skeleton
 from core.errors import RunError
-from core.export import replacing
+from core.export import replacing, signature
 from core.figure import SIDE_COLOURS, UNSURE
 from core.pose import Pose
 
@@ -47,7 +47,9 @@ def frame_rate(path: Path) -> float:
 class Film:
     """A video being written; made by ``writing``."""
 
-    def __init__(self, partial: Path, shown: Path, rate: float) -> None:
+    def __init__(self, partial: Path, shown: Path, rate: float, comment: str = "") -> None:
+        self.comment = comment
+        """What its metadata say; of the first pose that is added, where nothing was given."""
         self._partial = partial
         self._shown = shown
         self._rate = rate
@@ -66,6 +68,8 @@ class Film:
         Raises:
             UserError: no such video can be written here.
         """
+        if pose is not None and not self.comment:
+            self.comment = signature([pose])
         seen = "nobody" if pose is None else f"confidence {pose.mean_confidence:.2f}"
         self.append(annotated(image, pose, f"{time_s:7.2f} s   {seen}"))
 
@@ -104,6 +108,7 @@ class Film:
         if self._writer is None:
             raise RunError(f"{self._shown} has no frame", "give a video that can be read")
         self.close()
+        mp4.add_comment(self._partial, self.comment)
         capture = cv2.VideoCapture(str(self._partial))
         kept = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
@@ -117,18 +122,19 @@ class Film:
 
 
 @contextmanager
-def writing(path: Path, rate: float) -> Iterator[Film]:
+def writing(path: Path, rate: float, comment: str = "") -> Iterator[Film]:
     """Write an MP4 through a temporary file: it takes the place of ``path`` when the block ends well.
 
     Args:
         path: the file.
         rate: frames per second.
+        comment: what the file's metadata say (``export.signature``); of films made by ``add``, nothing need be given.
 
     Raises:
         UserError: it cannot be written; what was at ``path`` stays as it was.
     """
     with replacing(path, suffix=f".partial{SUFFIX}") as partial:
-        film = Film(partial, path, rate)
+        film = Film(partial, path, rate, comment)
         try:
             yield film
             film.finish()

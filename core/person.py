@@ -126,7 +126,8 @@ class PoseSmoother:
         joints_px = self._px(pose.joints_px, time_s, unit=pose.box_px[2])
         smooth = self._mm(pose.joints_mm, time_s, unit=1000.0)
         joints_mm = geometry.lift_mm(smooth[:, :2], smooth[:, 2], float(geometry.bone_lengths(pose.joints_mm).sum()))
-        return replace(pose, joints_px=joints_px, joints_mm=joints_mm, geometry=geometry.report(joints_mm))
+        made = replace(pose.made, smoothed=True)
+        return replace(pose, joints_px=joints_px, joints_mm=joints_mm, geometry=geometry.report(joints_mm), made=made)
 
 
 class Track:

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import skeleton
+from core.made import DecodedBy, Made
 
 FloatArray = NDArray[np.float64]
 Verdict = Literal["plausible", "doubtful", "implausible"]
 LocatedBy = Literal["given", "search", "track"]
-DecodedBy = Literal["limbs", "peaks"]
 
 BARS_END: Final = 2.0
 """Where bars of the bones' deviations end at the latest, in limits of *implausible*: one bone that came out four times
@@ -124,10 +124,7 @@ class Pose:
         crop_to_picture: (2, 3) affine matrix, crop pixels -> picture pixels.
         crop_size: side of the square crop in pixels.
         checkpoint_name, checkpoint_sha256: which weights made it.
-        decoded_by: ``peaks``: every joint is its map's highest peak, as in the paper; ``limbs``: the joints of both
-            sides were chosen together among their maps' best peaks (``core.pictorial``), and depths corrected by
-            their places where the checkpoint knows how (``core.lifting``).
-        refined: whether ``joints_mm`` was bent towards bones that can be real (``core.refine``).
+        made: how it was made besides.
     """
 
     picture_size_px: tuple[int, int]
@@ -145,8 +142,17 @@ class Pose:
     crop_size: int = 0
     checkpoint_name: str = ""
     checkpoint_sha256: str = ""
-    decoded_by: DecodedBy = "peaks"
-    refined: bool = False
+    made: Made = field(default_factory=Made)
+
+    @property
+    def decoded_by(self) -> DecodedBy:
+        """Whether joints were read together (``limbs``) or each by itself (``peaks``)."""
+        return self.made.decoded_by
+
+    @property
+    def refined(self) -> bool:
+        """Whether ``joints_mm`` was bent towards bones that can be real."""
+        return self.made.refined
 
     @property
     def mean_confidence(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +18,7 @@ from core.engines import EngineName, prepare
 from core.errors import UserError
 from core.heatmap import Decoded
 from core.locate import LOCATE_BY, LocateBy, Locator
+from core.made import Made, Precision
 from core.pose import LocatedBy, Pose
 from core.reading import Reading
 
@@ -26,6 +28,9 @@ Picture = NDArray[np.uint8]
 # Stature over the sum of the 14 bones: measured on rendered adult bodies (tests/test_render.py keeps it honest).
 STATURE_PER_BONE_SUM = 0.42
 SMALLEST_SIDE_PX = 8
+_PRECISIONS: dict[torch.dtype, Precision] = {
+    torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16",
+}  # fmt: skip
 BATCH = 8
 
 
@@ -83,10 +88,23 @@ class Predictor:
         """How poses are read; may be replaced from one picture to the next."""
         self.locate_by = locate_by
         self.dtype = fast_precision(self.device) if precision == "auto" else torch.float32
+        self._engine = engine
         self._run = prepare(checkpoint.network, engine, self.device, self.dtype, plain=precision != "auto")
         self._config = checkpoint.network.config
         self._structure = checkpoint.structure
         self._lifting = checkpoint.lifting
+
+    def made(self, height_mm: float | None = None) -> Made:
+        """Return how a pose is made as things stand.
+
+        Args:
+            height_mm: as for ``predict``.
+        """
+        reading, together = self.reading, self._structure is not None and not self.reading.peaks
+        return Made(
+            refined=reading.refine, decoded_by="limbs" if together else "peaks", mirror_averaged=reading.mirror,
+            engine=self._engine, precision=_PRECISIONS[self.dtype], height_mm=height_mm,
+        )  # fmt: skip
 
     def predict(self, image: Picture, box: Box | None = None, height_mm: float | None = None) -> Pose:
         """Find the pose of one person.
@@ -222,13 +240,14 @@ class Predictor:
         matrices = [crop.crop_to_picture(box, side) for box in boxes]
         crops = np.stack([crop.cut(image, matrix, side) for image, matrix in zip(images, matrices, strict=True)])
         maps, depths = self.raw(crops, flip)
-        structure = None if self.reading.peaks else self._structure
+        made = self.made(height_mm) if flip is None else replace(self.made(height_mm), mirror_averaged=flip)
+        structure = self._structure if made.decoded_by == "limbs" else None
         decoded = heatmap.decode(maps, self._config.maps, structure)
         if structure is not None and self._lifting is not None:
             depths = self._lifted(decoded, depths)
         shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
         # Only refining needs it.
-        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if self.reading.refine else None
+        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if made.refined else None
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
         to_crop = side / self._config.heatmap_px
         poses = []
@@ -256,8 +275,7 @@ class Predictor:
                     crop_size=side,
                     checkpoint_name=self.checkpoint.info.name,
                     checkpoint_sha256=self.checkpoint.info.sha256,
-                    decoded_by="peaks" if structure is None else "limbs",
-                    refined=self.reading.refine,
+                    made=made,
                 )
             )
         return poses

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core import geometry, skeleton
 from core.export import AXES, UNITS, printable, write_atomically
 from core.figure import SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
+from core.made import Made
 from core.media import at_most
 from core.pose import BARS_END, Pose
 
@@ -193,6 +194,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["plain"] = skeleton.plain_name
     environment.filters["signed"] = _signed
+    environment.filters["made"] = lambda entry: Made.of(entry).words()
     return environment
 
 

@@ -29,6 +29,7 @@ class Page:
         sentences: each comparison in plain words, by the other's key.
         worst: the joints of A and each of the others, by its key; those that differ most first, by the model that is
             furthest from A.
+        made: how the poses were made, in words: once if all were made alike, else of each model.
     """
 
     entry: Mapping[str, Any]
@@ -37,6 +38,7 @@ class Page:
     pairs: Mapping[str, Mapping[str, Any]]
     sentences: Mapping[str, str]
     worst: Sequence[Mapping[str, Mapping[str, Any]]]
+    made: Sequence[str]
 
 
 def page(
@@ -55,7 +57,7 @@ def page(
         entry: from ``export_comparison.entry``.
         title: what is shown, such as the picture's name.
     """
-    kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by", "refined")
+    kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by")
     shared = {key: entry[key] for key in kept}
     sides = [
         report.page(image, pose, {**shared, **entry[side]}, title)
@@ -67,7 +69,8 @@ def page(
     ]
     rows.sort(key=lambda row: -max(float(joint["distance_mm"]) for joint in row.values()))
     words = dict(zip(told, sentences(comparisons), strict=True))
-    return Page(entry, printable(title), sides, told, words, rows)
+    made = list(dict.fromkeys(pose.made.words() for pose in poses))
+    return Page(entry, printable(title), sides, told, words, rows, made)
 
 
 def write(

@@ -53,7 +53,8 @@ class FakeModel:
         """Return a body in the middle of the box."""
         self._backend.asked.append((self.entry.name, box, reading))
         pose = self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box)
-        return replace(pose, refined=reading.refine)
+        made = replace(pose.made, refined=reading.refine, mirror_averaged=reading.mirror)
+        return replace(pose, made=made)
 
 
 class FakeBackend(Backend):

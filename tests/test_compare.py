@@ -22,6 +22,7 @@ import main
 from core import checkpoint, export_comparison, media, skeleton
 from core.compare import compare
 from core.compare_many import bin_edges, summarise
+from core.made import Made
 from core.pose import Pose
 from core.predictor import Predictor
 from core.reading import Reading
@@ -144,7 +145,7 @@ def test_what_is_beyond_the_last_bin_is_counted_in_it() -> None:
 
 
 def test_an_entry_says_whether_the_skeletons_were_refined() -> None:
-    plain, bent = make_pose(), dataclasses.replace(make_pose(), refined=True)
+    plain, bent = make_pose(), dataclasses.replace(make_pose(), made=Made(refined=True))
     for pose in (plain, bent):
         found = (compare(pose, pose),)
         item = export_comparison.entry((pose, pose), found, "a.jpg")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, gradient
 
-from core import bvh, export, figure, geometry, skeleton
+from core import export, figure, geometry, skeleton
 from core.errors import UserError
 from core.pose import Pose
 
@@ -74,23 +74,6 @@ def test_the_csv_has_a_row_per_joint_and_units_in_its_header(pose: Pose, tmp_pat
     assert float(rows[3]["x_px"]) == pytest.approx(pose.joints_px[3, 0], abs=0.005)
     note = json.loads((tmp_path / "poses.csv.json").read_text(encoding="utf-8"))
     assert note["checkpoint"] == TOLD and "z away" in note["axes"] and "millimetres" in note["units"]["joints_mm"]
-
-
-def test_every_format_says_how_a_pose_was_decoded_and_whether_it_was_refined(pose: Pose, tmp_path: Path) -> None:
-    poses = [dataclasses.replace(pose, refined=way == "limbs", decoded_by=way) for way in ("peaks", "limbs")]
-    entries = [export.entry(one, "walk.mp4", frame, frame / 25) for frame, one in enumerate(poses)]
-    content = json.loads(export.write_json(tmp_path / "a.json", entries, TOLD).read_text(encoding="utf-8"))
-    assert [item["refined"] for item in content["poses"]] == [False, True]
-    with export.write_csv(tmp_path / "a.csv", entries, TOLD).open(newline="", encoding="utf-8") as file:
-        rows = [(row["refined"], row["decoded_by"]) for row in csv.DictReader(file)]
-        assert rows == [("false", "peaks")] * 16 + [("true", "limbs")] * 16
-    with np.load(export.write_npz(tmp_path / "a.npz", entries, TOLD), allow_pickle=False) as arrays:
-        assert arrays["refined"].dtype == np.bool_ and arrays["refined"].tolist() == [False, True]
-        assert arrays["decoded_by"].tolist() == ["peaks", "limbs"]
-    for one in entries:
-        path = bvh.write(tmp_path / "a.bvh", [one], TOLD)
-        note = json.loads(export.note_of(path).read_text(encoding="utf-8"))
-        assert (note["refined"], note["decoded_by"]) == (one["refined"], one["decoded_by"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -17,6 +17,7 @@ from torch import Tensor
 from app.views.why import sentence
 from core import checkpoint, heatmap, media, pictorial, skeleton
 from core.errors import UserError
+from core.made import Made
 from core.pictorial import CHAIN, KNOTS, READ, STEM, Structure
 from core.predictor import Predictor
 from core.reading import Reading
@@ -221,4 +222,4 @@ def test_a_pose_says_how_it_was_decoded_and_why_a_lower_peak_was_taken(tmp_path:
     assert taken.any() and np.allclose(same.confidence[taken], alone.confidence[taken])
     lower = replace(same, confidence=np.full(16, 0.3), second_confidence=np.full(16, 0.5), second_px=same.joints_px + 9)
     assert explain(lower, 0).passed_over and "fits the limbs" in sentence(explain(lower, 0))
-    assert not explain(replace(lower, decoded_by="peaks"), 0).passed_over
+    assert not explain(replace(lower, made=Made(decoded_by="peaks")), 0).passed_over

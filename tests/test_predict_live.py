@@ -102,6 +102,7 @@ def test_smoothing_changes_the_joints_and_not_where_is_looked(person_film: Path,
         poses.append([line["pose"] for line in read_lines(capsys.readouterr().out)["pose"]])
     for plain, smooth in zip(*poses, strict=True):
         assert plain["box_px"] == smooth["box_px"]
+        assert (plain["smoothed"], smooth["smoothed"]) == (False, True)
     assert poses[0][0]["joints_px"] == poses[1][0]["joints_px"]
     assert poses[0][7]["joints_px"] != poses[1][7]["joints_px"]
 

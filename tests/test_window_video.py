@@ -22,6 +22,7 @@ from app.sources import Box
 from app.views.strip_data import ROWS
 from app.window import MainWindow
 from core import skeleton
+from core.made import Made
 from core.pose import Pose
 
 pytest_plugins = ("app_fixtures",)
@@ -318,7 +319,7 @@ def test_closing_while_playing_leaves_no_thread(open_window: Opener, qtbot: QtBo
 
 
 def test_memory_of_heatmaps_is_bounded_and_numbers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    pose = replace(make_pose(), refined=True)
+    pose = replace(make_pose(), made=Made(refined=True))
     monkeypatch.setattr("app.clip.MAPS_BYTES", 3 * pose.heatmaps.nbytes)
     track = PoseTrack(10)
     for frame in range(10):

@@ -54,6 +54,7 @@ class SpaceRequest:
         count: number of frames.
         draw: draws a frame by its number as (h, w, 3) RGB; called in the GUI thread.
         source: the video whose frames a second it has; None for ``TURN_RATE``.
+        made_by: what its metadata say.
         frames: what was drawn and is not written yet; None where no more comes.
     """
 
@@ -61,6 +62,7 @@ class SpaceRequest:
     count: int
     draw: Callable[[int], NDArray[np.uint8]]
     source: Path | None = None
+    made_by: str = ""
     frames: SimpleQueue[NDArray[np.uint8] | None] = field(default_factory=SimpleQueue)
 
 
@@ -151,7 +153,7 @@ class ClipExportService(Worker):
         from core import film
 
         rate = TURN_RATE if request.source is None else film.frame_rate(request.source)
-        with film.writing(request.path, rate) as made:
+        with film.writing(request.path, rate, request.made_by) as made:
             for number in range(request.count):
                 self.frame_wanted.emit(request, number)
                 picture = request.frames.get()

@@ -66,6 +66,8 @@ class ImageRequest:
 
     image: QImage
     path: Path
+    made_by: str = ""
+    """What its metadata say."""
 
 
 class DrawingService(Worker):
@@ -93,7 +95,7 @@ class DrawingService(Worker):
             if isinstance(request, ComparisonRequest):
                 self._draw_comparison(request)
             elif isinstance(request, ImageRequest):
-                exporter.save_image(request.image, request.path)
+                exporter.save_image(request.image, request.path, request.made_by)
                 self.written.emit(request.path)
             else:
                 self._draw(request)
@@ -108,7 +110,7 @@ class DrawingService(Worker):
         path = request.path
         if path is None:
             made = figure.draw(request.rgb, request.pose, request.title)
-            self.drawn.emit(figure.render(made, "png", request.pose, request.title))
+            self.drawn.emit(figure.render(made, "png", export.signature([request.pose]), request.title))
         elif path.suffix.lower() == ".html":
             entry = export.entry(request.pose, request.source, request.frame, request.time_s)
             page = report.page(request.rgb, request.pose, entry, request.title)

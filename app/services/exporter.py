@@ -17,8 +17,11 @@ from core.errors import UserError
 from core.pose import Pose
 
 
-def save_image(image: QImage, path: Path) -> None:
-    """Write a PNG; raise UserError if the disk does not let us."""
+def save_image(image: QImage, path: Path, made_by: str = "") -> None:
+    """Write a PNG, ``made_by`` in its metadata; raise UserError if the disk does not let us."""
+    image.setText("Software", "Bonesight")
+    if made_by:
+        image.setText("Description", made_by)
     export.write_atomically(path, png(image))
 
 
@@ -32,8 +35,12 @@ def png(image: QImage) -> bytes:
     return bytes(buffer.data().data())
 
 
-def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, path: Path) -> None:
-    """Write what a function draws as SVG: lines stay lines; raise UserError if the disk does not let us."""
+def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, path: Path, made_by: str = "") -> None:
+    """Write what a function draws as SVG, ``made_by`` as its description: lines stay lines.
+
+    Raises:
+        UserError: the disk does not let us.
+    """
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     maker = QSvgGenerator()
@@ -41,6 +48,7 @@ def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, 
     maker.setSize(size)
     maker.setViewBox(QRect(QPoint(0, 0), size))
     maker.setTitle(title)
+    maker.setDescription(made_by)
     painter = QPainter(maker)
     draw(painter, QRectF(QRect(QPoint(0, 0), size)))
     painter.end()

@@ -54,17 +54,5 @@ def predictor(loaded: Checkpoint, args: argparse.Namespace) -> Predictor:
     return made
 
 
-def told(loaded: Checkpoint, args: argparse.Namespace) -> str:
-    """Return in words what differs from the paper's plain way, for figures that are stored."""
-    reading = _reading(args)
-    parts = [
-        "mirror averaging" if reading.mirror else "",
-        "" if reading.peaks or loaded.structure is None else "joints read together",
-        "refined in space" if reading.refine else "",
-        "" if args.engine == ENGINES[0] else f"run by {args.engine}",
-    ]
-    return "".join(f"; {part}" for part in parts if part)
-
-
 def _reading(args: argparse.Namespace) -> Reading:
     return Reading(**{switch.name: getattr(args, switch.name) for switch in SWITCHES})

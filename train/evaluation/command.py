@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         },
         "box": args.box,
         "protocol": (SEARCHED[args.locate] if args.box == "search" else BOXES.get(name, FROM_LABELS))
-        + predicting.told(loaded, args),
+        + "".join(f"; {part}" for part in predictor.made().departures()),
         "checkpoint": {
             **checkpoint.summary(loaded.info),
             "weights_sha256": loaded.info.metadata.get("weights_sha256"),

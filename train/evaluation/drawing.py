@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,12 +21,6 @@ _PAIRS: Final = {
 _BAR: Final = "#9ec4f3"
 
 
-@dataclass(frozen=True)
-class _Source:
-    checkpoint_name: str
-    checkpoint_sha256: str
-
-
 def write(figures: Figures, folder: Path) -> list[Path]:
     """Write ``CHECKPOINT-DATASET-accuracy.png`` and ``.svg`` into a folder; returns both.
 
@@ -41,9 +34,9 @@ def write(figures: Figures, folder: Path) -> list[Path]:
     told = figures["checkpoint"]
     searched = "-searched" if figures["box"] == "search" else ""
     name = f"{told['name']}-{figures['data']['set']}{searched}-accuracy"
-    source = _Source(told["name"], told["sha256"])
+    made_by = f"Bonesight, checkpoint {told['name']}, sha256 {told['sha256']}; {figures['protocol']}"
     page = draw(figures)
-    return [save(folder / f"{name}.{kind}", page, source, name) for kind in KINDS]
+    return [save(folder / f"{name}.{kind}", page, made_by, name) for kind in KINDS]
 
 
 def draw(figures: Figures) -> Figure:
