@@ -83,7 +83,9 @@ QLabel#muted {{ color: {muted}; }}
 QLabel#sentence {{ color: {text}; }}
 QTableView {{ background: {panel}; alternate-background-color: {window}; color: {text}; border: 0;
   gridline-color: {border}; selection-background-color: {selection}; selection-color: {text}; }}
-QListWidget {{ background: {panel}; border: 1px solid {border}; border-radius: 6px; }}
+QListWidget, QTextBrowser#card {{ background: {panel}; border: 1px solid {border}; border-radius: 6px; }}
+QListView {{ outline: 0; }}
+QListWidget:focus, QTextBrowser#card:focus {{ border-color: {accent}; }}
 QListWidget::item {{ padding: 2px 6px; border-radius: 4px; }}
 QListWidget::item:selected {{ background: {selection}; color: {text}; }}
 QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-bottom: 1px solid {border};

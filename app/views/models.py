@@ -50,7 +50,7 @@ class ModelsWindow(QDialog):
         self.list.setSpacing(1)
         self.list.currentItemChanged.connect(self._show_card)
         self.list.itemDoubleClicked.connect(lambda _item: self.use())
-        self.card = QTextBrowser()
+        self.card = QTextBrowser(objectName="card")
         self.card.setAccessibleName("Model card")
         self.card.setOpenExternalLinks(True)
         self.card.document().setDocumentMargin(14)
