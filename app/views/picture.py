@@ -235,11 +235,11 @@ class PicturePanel(Panel):
 
     def _show_box(self) -> None:
         state = self._state
-        box = state.box_px or (state.pose.box_px if state.pose is not None else None)
-        if box is None or not state.display.box:
+        picture, box = state.picture, state.box_px or (state.pose.box_px if state.pose is not None else None)
+        if picture is None or box is None or not state.display.box:
             self.box.hide()
         else:
-            self.box.show_box(box, given=state.box_px is not None)
+            self.box.show_box(box, picture.size_px, given=state.box_px is not None)
 
     def _show_note(self) -> None:
         picture, pose = self._state.picture, self.shown_pose()
