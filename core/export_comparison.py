@@ -14,6 +14,8 @@ from core.made import KEYS
 from core.pose import Bone, Pose
 
 SCHEMA: Final = "bonesight.comparison/1"
+MOST_ROWS: Final = 10
+"""Of a summary's ranking, so many are printed and shown in reports; the JSON has all."""
 UNITS: Final[dict[str, str]] = {
     **{key: export.UNITS[key] for key in ("joints_px", "box_px", "confidence", "joints_mm", "length_mm", "ratio")},
     **{key: export.UNITS[key] for key in ("deviation_percent", "left_right_percent", "loss", "time_s", "height_mm")},

@@ -29,6 +29,10 @@ SIDE_COLOURS: Final = {"right": "#f2683c", "left": "#2f88ee", "centre": "#4fae55
 VERDICT_COLOURS: Final = {"plausible": "#2f9e63", "doubtful": "#d99a16", "implausible": "#d8434e"}
 UNSURE: Final = 0.25
 """Joints of less confidence are drawn hollow and their bones dashed."""
+MOVE_COLOUR: Final = "#ffd34d"
+"""Of what leads from one model's joint to another's."""
+SHORTEST: Final = 0.012
+"""What would be shorter than this share of the picture's part is not drawn: arrows would be heads alone."""
 
 INK, QUIET, LINE, _PAPER = "#20242c", "#69707d", "#dfe3e9", "#ffffff"
 FONT: Final = ("DejaVu Sans", "sans-serif")

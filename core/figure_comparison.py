@@ -20,8 +20,10 @@ from core.figure import (
     FONT,
     INK,
     LINE,
+    MOVE_COLOUR,
     PLAIN,
     QUIET,
+    SHORTEST,
     SIDE_COLOURS,
     bare,
     blank,
@@ -35,9 +37,6 @@ from core.pose import Pose
 
 TOP: Final = 8
 """Joints in the table."""
-_SHORTEST: Final = 0.012
-"""Arrows shorter than this share of the picture's part are not drawn: they would be heads alone."""
-_ARROW: Final = "#ffd34d"
 
 
 def write_figure(
@@ -149,12 +148,12 @@ def _part(poses: Sequence[Pose], shape: float) -> tuple[int, int, int, int]:
 def _arrows(axes: Axes, a: Pose, b: Pose, part_px: tuple[int, int, int, int]) -> None:
     """Draw an arrow from each of A's joints to B's."""
     left, top, right, bottom = part_px
-    shortest = _SHORTEST * max(right - left, bottom - top)
+    shortest = SHORTEST * max(right - left, bottom - top)
     for start, end in zip(a.joints_px, b.joints_px, strict=True):
         if float(np.linalg.norm(end - start)) < shortest:
             continue
         arrow = FancyArrowPatch(
-            tuple(start), tuple(end), arrowstyle="-|>,head_length=3.5,head_width=2", color=_ARROW, linewidth=1.6,
+            tuple(start), tuple(end), arrowstyle="-|>,head_length=3.5,head_width=2", color=MOVE_COLOUR, linewidth=1.6,
             shrinkA=0, shrinkB=0, zorder=4, path_effects=[Stroke(linewidth=3.4, foreground=INK), Normal()],
         )  # fmt: skip
         axes.add_patch(arrow)

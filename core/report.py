@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core import geometry, skeleton
 from core.export import AXES, UNITS, printable, write_atomically
-from core.figure import SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
+from core.figure import MOVE_COLOUR, SHORTEST, SIDE_COLOURS, UNSURE, VERDICT_COLOURS, region
 from core.made import Made
 from core.media import at_most
 from core.pose import BARS_END, Pose
@@ -67,6 +67,8 @@ class Drawing:
         dots: joints.
         name: what is seen.
         ticks: positions of the grid's lines across and down.
+        pale: bones of another skeleton to draw behind.
+        moves: from another skeleton's joints to this one's.
     """
 
     view: tuple[float, float, float, float]
@@ -75,6 +77,23 @@ class Drawing:
     dots: tuple[Dot, ...]
     name: str = ""
     ticks: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    pale: tuple[Line, ...] = ()
+    moves: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a pose is drawn beside, in a comparison: all at one scale.
+
+    Attributes:
+        part_px: (left, top, right, bottom) of the picture that all are shown in.
+        joints_mm: (n, 16, 3) of all of them.
+        first: the entry of the one that the others are compared with; None for that one itself.
+    """
+
+    part_px: tuple[int, int, int, int]
+    joints_mm: FloatArray
+    first: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +108,9 @@ class Page:
     spaces: tuple[Drawing, ...]
 
 
-def page(image: NDArray[np.uint8], pose: Pose, entry: Mapping[str, Any], title: str) -> Page:
+def page(
+    image: NDArray[np.uint8], pose: Pose, entry: Mapping[str, Any], title: str, beside: Beside | None = None
+) -> Page:
     """Make one pose's part of a report.
 
     Args:
@@ -97,16 +118,31 @@ def page(image: NDArray[np.uint8], pose: Pose, entry: Mapping[str, Any], title: 
         pose: the pose.
         entry: from ``export.entry``.
         title: what is shown, such as the picture's name.
+        beside: what it is compared with.
     """
-    left, top, right, bottom = region(pose)
+    left, top, right, bottom = region(pose) if beside is None else beside.part_px
     cut = at_most(image[top:bottom, left:right], _LARGEST_PX)
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(cut[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     view = (float(left), float(top), float(right - left), float(bottom - top))
     over = _drawing(np.array(entry["joints_px"]), entry["confidence"], range(skeleton.BONE_COUNT), view, max(view[2:]))
-    return Page(
-        entry, printable(title), pose.geometry.sentence(), base64.b64encode(data.tobytes()).decode("ascii"), over,
-        _spaces(np.array(entry["joints_mm"]), entry["confidence"]),
-    )  # fmt: skip
+    spaces = _spaces(np.array(entry["joints_mm"]), entry["confidence"], None if beside is None else beside.joints_mm)
+    if beside is not None and beside.first is not None:
+        first = beside.first
+        over = replace(over, moves=_moves(np.array(first["joints_px"]), np.array(entry["joints_px"]), max(view[2:])))
+        behind = _spaces(np.array(first["joints_mm"]), first["confidence"], beside.joints_mm)
+        spaces = tuple(replace(own, pale=other.lines) for own, other in zip(spaces, behind, strict=True))
+    picture = base64.b64encode(data.tobytes()).decode("ascii")
+    return Page(entry, printable(title), pose.geometry.sentence(), picture, over, spaces)
+
+
+def _moves(start: FloatArray, end: FloatArray, size: float) -> tuple[Line, ...]:
+    """Return lines from joints (16, 2) to others (16, 2), but for those that one could not see."""
+    far = np.linalg.norm(end - start, axis=1) >= SHORTEST * size
+    lines = []
+    for joint in np.flatnonzero(far).tolist():
+        (x1, y1), (x2, y2) = start[joint].tolist(), end[joint].tolist()
+        lines.append(Line(x1, y1, x2, y2, skeleton.joint_side(joint), True))
+    return tuple(lines)
 
 
 def _drawing(
@@ -127,9 +163,16 @@ def _drawing(
     return Drawing(view, round(size / 130.0, 3), tuple(lines), dots, name, ticks)
 
 
-def _spaces(joints_mm: FloatArray, confidence: Sequence[float]) -> tuple[Drawing, ...]:
-    """Return the 3D skeleton without perspective from the front and from the right, both at one scale."""
-    low, high = joints_mm.min(axis=0), joints_mm.max(axis=0)
+def _spaces(joints_mm: FloatArray, confidence: Sequence[float], around_mm: FloatArray | None) -> tuple[Drawing, ...]:
+    """Return the 3D skeleton without perspective from the front and from the right, both at one scale.
+
+    Args:
+        joints_mm: (16, 3).
+        confidence: of the joints.
+        around_mm: (n, 16, 3) skeletons that are drawn at this scale too; None for this one alone.
+    """
+    all_mm = (joints_mm if around_mm is None else around_mm).reshape(-1, 3)
+    low, high = all_mm.min(axis=0), all_mm.max(axis=0)
     span = np.maximum((high - low) * 1.1 + 120.0, (700.0, 1200.0, 700.0))
     start = (low + high) / 2 - span / 2
     made = []
@@ -208,6 +251,7 @@ def _shared() -> dict[str, Any]:
         "units": UNITS,
         "axes": AXES,
         "sides": SIDE_COLOURS,
+        "move_colour": MOVE_COLOUR,
         "verdicts": VERDICT_COLOURS,
         "unsure": UNSURE,
         "doubtful": geometry.DOUBTFUL_PERCENT,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from core import report
 from core.compare import Comparison, sentences
 from core.export import printable, write_atomically
-from core.export_comparison import letters, pairs
+from core.export_comparison import MOST_ROWS, letters, pairs
+from core.figure import region
 from core.pose import Pose
 
 
@@ -59,10 +60,13 @@ def page(
     """
     kept = ("input", "frame", "time_s", "picture_size_px", "box_px", "located_by")
     shared = {key: entry[key] for key in kept}
-    sides = [
-        report.page(image, pose, {**shared, **entry[side]}, title)
-        for pose, side in zip(poses, letters(len(poses)), strict=True)
-    ]
+    parts = np.array([region(pose) for pose in poses])
+    (left, top), (right, bottom) = parts[:, :2].min(axis=0).tolist(), parts[:, 2:].max(axis=0).tolist()
+    joints_mm = np.array([entry[side]["joints_mm"] for side in letters(len(poses))])
+    sides = []
+    for pose, side in zip(poses, letters(len(poses)), strict=True):
+        beside = report.Beside((left, top, right, bottom), joints_mm, None if side == "a" else entry["a"])
+        sides.append(report.page(image, pose, {**shared, **entry[side]}, title, beside))
     told = pairs(entry)
     rows = [
         dict(zip(told, joints, strict=True)) for joints in zip(*(each["joints"] for each in told.values()), strict=True)
@@ -93,6 +97,8 @@ def write(
         UserError: it cannot be written.
     """
     others = {"b": summary, **summary.get("others", {})}
-    facts = {"pages": pages, "summary": summary, "others": others, "checkpoints": checkpoints, "terms": terms}
+    numbers = {(page.entry["input"], page.entry["frame"]): number for number, page in enumerate(pages)}
+    facts: dict[str, Any] = {"numbers": numbers, "most_rows": MOST_ROWS}
+    facts |= {"pages": pages, "summary": summary, "others": others, "checkpoints": checkpoints, "terms": terms}
     text = report.render("comparison.html", failed=failed, left_out=left_out, **facts)
     return write_atomically(path, text.encode("utf-8"))

@@ -43,7 +43,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 
 class Rows(HTMLParser):
-    """The table rows of a page as lists of texts, and every address it would fetch."""
+    """The table rows of a page as lists of texts, and every address outside the page that it would fetch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,8 @@ class Rows(HTMLParser):
         self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        found = [value or "" for name, value in attrs if name in ("src", "href")]
+        self.addresses += [address for address in found if not address.startswith("#")]
         if tag == "tr":
             self.rows.append([])
         if tag == "td":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def test_the_report_of_a_comparison_tells_what_its_json_tells(
     for info in told["checkpoints"].values() if isinstance(told["checkpoints"], dict) else told["checkpoints"]:
         assert info["sha256"] in text
     assert item["refined"] and text.count("refined in space") == 2
+    scales = re.findall(r'viewBox="([^"]+)" role="img" aria-label="3D skeleton, (front|right side)"', text)
+    assert len(scales) == 8 and len(set(scales[:4])) == 2, "both models are drawn at one scale"
+    linked = re.findall(r'<a href="#(picture-\d)">([ab]\.jpg)</a>', text)
+    worst = [Path(row["input"]).name for row in told["summary"]["most_different"]]
+    assert [name for _, name in linked] == worst
+    assert all(re.search(f'id="{place}">\\s*<h2>{name}</h2>', text) for place, name in linked)
     assert "research use" in text and "2 comparisons" in text
     assert f"{told['summary']['mean']['distance_mm']:.0f}" in next(row for row in parsed.rows if len(row) == 6)
     assert {path.name for path in out.iterdir()} == {"c.json", "c.html", "a-compare.svg", "b-compare.svg"}

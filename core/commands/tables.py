@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from core import skeleton
-from core.export_comparison import pairs, worst_first
+from core.export_comparison import MOST_ROWS, pairs, worst_first
 from core.pose import Pose
 
 
@@ -45,10 +45,6 @@ def pose_table(item: Mapping[str, Any], pose: Pose) -> str:
     groups = ", ".join(f"{name} {value:.4f}" for name, value in item["geometry"]["groups"].items())
     lines += ["", f"  geometry loss {item['geometry']['loss']:.4f} ({groups})", f"  {pose.geometry.sentence()}"]
     return "\n".join(lines)
-
-
-MOST_ROWS: Final = 10
-"""Of a summary's ranking, so many are printed; the JSON has all."""
 
 
 def comparison_heading(item: Mapping[str, Any]) -> str:
