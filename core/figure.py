@@ -132,11 +132,11 @@ def foot(figure: Figure, sentence: str, source: str, made: str = "") -> None:
     """Put one plain sentence, what made the figure, and how its poses were made under a line at its foot."""
     rule = Line2D((0.02, 0.985), (0.07, 0.07), transform=figure.transFigure, color=LINE, linewidth=1)
     figure.add_artist(rule)
-    figure.text(0.02, 0.038, sentence, size=12, weight="bold", color=INK, va="center", **PLAIN)
-    quiet: dict[str, Any] = {"size": 9, "color": QUIET, "va": "center", "ha": "right", **PLAIN}
-    figure.text(0.985, 0.048 if made else 0.038, source, **quiet)
-    if made:
-        figure.text(0.985, 0.024, made, **quiet)
+    quiet: dict[str, Any] = {"size": 9, "color": QUIET, "va": "center", **PLAIN}
+    # Beside each other, the longest sentence and the longest words on how would meet.
+    figure.text(0.02, 0.046 if made else 0.038, sentence, size=12, weight="bold", color=INK, va="center", **PLAIN)
+    figure.text(0.02, 0.018, made, **quiet)
+    figure.text(0.985, 0.046 if made else 0.038, source, ha="right", **quiet)
 
 
 def bare(axes: Axes) -> None:
