@@ -16,7 +16,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
-from conftest import gradient
+from conftest import ROOT, gradient
 
 import main
 from core import bvh, export, export_comparison, figure, figure_comparison, film, mp4, report, report_comparison
@@ -59,6 +59,11 @@ def comment_of(path: Path) -> str:
 
 def _cell(value: object) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def test_the_user_guide_lists_every_key() -> None:
+    guide = (ROOT / "docs" / "user-guide.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in guide for key in KEYS)
 
 
 def test_files_for_programs_have_every_key(poses: tuple[Pose, Pose], tmp_path: Path) -> None:
