@@ -108,7 +108,8 @@ class Film:
         if self._writer is None:
             raise RunError(f"{self._shown} has no frame", "give a video that can be read")
         self.close()
-        mp4.add_comment(self._partial, self.comment)
+        if self.comment:
+            mp4.add_comment(self._partial, self.comment)
         capture = cv2.VideoCapture(str(self._partial))
         kept = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         capture.release()
