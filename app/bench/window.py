@@ -28,7 +28,8 @@ from core.pose import Pose
 
 SETTLED: Final = 50
 """Photos and switches of models after which memory should not grow any more."""
-PHOTO_PX: Final = (320, 400)
+PHOTO_PX: Final = (360, 360)
+"""Square: the person is then looked for in 5 windows, not in 15, and what is measured here is the window's part."""
 LARGE_PX: Final = (4000, 3000)
 TURNS: Final = 40
 UPDATES: Final = 100
