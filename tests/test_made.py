@@ -105,6 +105,12 @@ def test_each_fact_has_words_of_its_own(key: str) -> None:
     assert changed.words() != PLAIN.words() and len(changed.parts()) <= len(PLAIN.parts()) + 1
 
 
+def test_an_evaluation_names_only_what_departs_from_the_paper() -> None:
+    assert Made(precision="bfloat16").departures() == []
+    assert Made(mirror_averaged=True, decoded_by="limbs").departures() == ["mirror averaging", "joints read together"]
+    assert OTHER.departures() == OTHER.parts()
+
+
 def test_pages_and_metadata_say_it_in_the_same_words(poses: tuple[Pose, Pose], tmp_path: Path) -> None:
     for one in poses:
         page = report.page(gradient(320, 400), one, export.entry(one, "a.jpg"), "a.jpg")
