@@ -18,7 +18,6 @@ from core.lifting import Lifting
 from core.pictorial import KNOTS, Structure
 from core.predictor import Predictor
 from core.reading import Reading
-from tests.test_training import tiny_config
 from tests.training_kit import crop_set
 from train import lifting as fitting
 from train.fitting import fit_file
@@ -133,19 +132,21 @@ def test_it_learns_from_true_depths_and_the_geometry_loss_makes_both_sides_equal
     assert asymmetry[True] < 0.9 * asymmetry[False]
 
 
+@pytest.mark.parametrize("geometry", [False, True])
 def test_what_is_fitted_after_training_goes_into_the_checkpoint(
-    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    geometry: bool, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "STEPS", 5)
     path = tmp_path / "a.safetensors"
-    path.write_bytes(weights.read_bytes())
+    checkpoint.save(path, checkpoint.load(weights).network, geometry_loss=geometry, record={})
     sets = Sources(crop_set(9, depth=False), crop_set(7, depth=True, seed=1))
-    fit_file(path, sets, tiny_config(), samples=100, show=False)
+    fit_file(path, sets, samples=100, show=False)
     few = checkpoint.load(path)
     assert few.structure is not None and few.lifting is None  # seven people are learned by heart
     monkeypatch.setattr(fitting, "FEWEST", 7)
-    fit_file(path, sets, tiny_config(), samples=100, show=False)
-    assert few.info.metadata["fitted"] == {"photos": 9, "people": 7, "depths": False, "geometry_weight": 1.5}
+    fit_file(path, sets, samples=100, show=False)
+    weight = fitting.GEOMETRY if geometry else 0.0
+    assert few.info.metadata["fitted"] == {"photos": 9, "people": 7, "depths": False, "geometry_weight": weight}
     lifting = checkpoint.load(path).lifting
     assert lifting is not None and float(lifting.last[2].weight.detach().abs().max()) > 0
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def _fit_reading(path: Path, opened: sources.Sources, trainer: Trainer) -> None:
     """Fit how poses are read from the answers; a run whose pictures cannot tell is a good run all the same."""
     try:
-        fitting.fit_file(path, opened, trainer.config, trainer.step * trainer.config.optimiser.batch)
+        fitting.fit_file(path, opened, trainer.step * trainer.config.optimiser.batch)
     except UserError as error:
         print(f"Note: the joints of {path.name} are read one by one: {error}.", file=sys.stderr)
 

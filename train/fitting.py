@@ -15,17 +15,15 @@ from core.errors import UserError
 from core.predictor import Predictor
 from train import config as configuration
 from train import lifting, pictorial, readings, sources, tool
-from train.config import Config
 from train.sources import Sources
 
 
-def fit_file(path: Path, sets: Sources, config: Config, samples: int | None = None, show: bool = True) -> None:
-    """Fit to a checkpoint's answers and store what was learned in the file.
+def fit_file(path: Path, sets: Sources, samples: int | None = None, show: bool = True) -> None:
+    """Fit to a checkpoint's answers and store what was learned in the file; with L_geo where the network had it.
 
     Args:
         path: the checkpoint.
         sets: what it was trained on.
-        config: of its training; L_geo is used where that used it.
         samples: how many it has learned from, if that is to limit how many are read.
         show: whether progress bars are drawn.
 
@@ -37,8 +35,8 @@ def fit_file(path: Path, sets: Sources, config: Config, samples: int | None = No
         raise UserError(f"the maps of {path.name} are not distributions", "only softmax maps can be read together")
     found = readings.read(Predictor(loaded, "cpu"), sets, samples, show)
     structure = pictorial.fit(pictorial.examples(found))
-    geometry = any(stage.weights.geometry for stage in config.stage)
     people = int(found.has_depth.sum())
+    geometry = loaded.info.geometry_loss
     corrected = lifting.fit(found, structure, geometry, show=show) if people >= lifting.FEWEST else None
     fitted = {
         "photos": len(found.has_depth) - people,
@@ -61,7 +59,7 @@ def main() -> int:
     def fit_one() -> None:
         config = configuration.load(args.config, args.set)
         sets = sources.open_sets(config, args.data, args.data / "cache")
-        fit_file(args.checkpoint, sets, config)
+        fit_file(args.checkpoint, sets)
 
     return tool.finished(fit_one)
 
