@@ -1,0 +1,54 @@
+"""Averaging checkpoints: the mean of their weights, with a record of both; networks of different kinds are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core import checkpoint, network
+from core.errors import UserError
+from train.averaging import average
+
+RECORD = {
+    "training": {"steps": 3}, "data": {"lspet": {"pictures": 9, "labels": "2D"}}, "terms": {"lspet": "research"},
+    "config": {"run": {"stored": "float32"}}, "figures": {"pck": 1.0}, "bone_sum_mm": 4000.0,
+}  # fmt: skip
+
+
+def written(path: Path, seed: int, geometry_loss: bool = True, stored: checkpoint.Stored = "float32") -> Path:
+    torch.manual_seed(seed)
+    model = network.build("compact", "softmax")
+    checkpoint.save(path, model, geometry_loss=geometry_loss, record=RECORD, stored=stored)
+    return path
+
+
+def test_each_weight_is_the_mean_and_the_record_names_both(tmp_path: Path) -> None:
+    one, other = written(tmp_path / "one.safetensors", 1), written(tmp_path / "other.safetensors", 2)
+    mean = checkpoint.load(average([one, other], tmp_path / "mean.safetensors"))
+    states = [checkpoint.load(path).network.state_dict() for path in (one, other)]
+    for name, weight in mean.network.state_dict().items():
+        torch.testing.assert_close(weight.double(), (states[0][name].double() + states[1][name].double()) / 2)
+    assert mean.info.metadata["training"] == {
+        "steps": 3,
+        "averaged_with": [
+            {"name": "other", "weights_sha256": checkpoint.describe(other).metadata["weights_sha256"]},
+        ],
+    }
+    # Neither what was fitted to one of them nor its figures belong to the mean.
+    assert mean.structure is None and mean.lifting is None and "figures" not in mean.info.metadata
+    assert mean.info.geometry_loss and mean.bone_sum_mm == 4000.0
+
+
+def test_a_checkpoint_averaged_with_itself_stays_as_it_is(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.safetensors", 1)
+    mean = average([one, one], tmp_path / "mean.safetensors")
+    assert checkpoint.describe(mean).metadata["weights_sha256"] == checkpoint.describe(one).metadata["weights_sha256"]
+
+
+def test_twins_with_and_without_the_geometry_loss_are_not_mixed(tmp_path: Path) -> None:
+    one, twin = written(tmp_path / "one.safetensors", 1), written(tmp_path / "twin.safetensors", 1, False)
+    with pytest.raises(UserError, match=r"twin\.safetensors is of another kind"):
+        average([one, twin], tmp_path / "mean.safetensors")
+    assert not (tmp_path / "mean.safetensors").exists()
