@@ -33,6 +33,7 @@ from app.statusbar import StatusBar
 from app.theme import ThemeChoice, ThemeWatcher
 from app.toolbar import Chrome, ModelPicker
 from app.tools import Tools
+from app.uncovered import Uncovered
 from app.views.bones import BonesPanel
 from app.views.compare import ComparePanel
 from app.views.compare_models import ComparedModels
@@ -289,6 +290,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if self._first:
             self._first = False
+            Uncovered(self)
             self.picture.take_focus()
             QTimer.singleShot(0, self, self._begin)
 
