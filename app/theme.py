@@ -60,7 +60,7 @@ QToolButton:hover {{ background: {raised}; border-color: {border}; }}
 QToolButton:checked {{ background: {raised}; border-color: {accent}; }}
 QToolButton:pressed {{ background: {border}; }}
 QToolButton:disabled {{ color: {muted}; border-color: transparent; background: transparent; }}
-QToolButton:focus {{ border-color: {accent}; }}
+QToolButton:focus {{ border-color: {text}; }}
 QToolButton[popupMode="2"] {{ padding-right: 18px; }}
 QToolButton::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
 QMenuBar {{ background: {window}; color: {text}; padding: 1px 4px; }}
@@ -81,7 +81,7 @@ QWidget#panelHeader {{ background: transparent; }}
 QLabel#panelTitle {{ color: {text}; font-weight: 600; }}
 QLabel#muted {{ color: {muted}; }}
 QLabel#sentence {{ color: {text}; }}
-QTableView {{ background: {panel}; alternate-background-color: {window}; color: {text}; border: 0;
+QTableView {{ background: {panel}; alternate-background-color: {window}; color: {text}; border: 1px solid {panel};
   gridline-color: {border}; selection-background-color: {selection}; selection-color: {text}; }}
 QListWidget, QTextBrowser#card {{ background: {panel}; border: 1px solid {border}; border-radius: 6px; }}
 QListView {{ outline: 0; }}
@@ -92,7 +92,8 @@ QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-b
   padding: 4px 6px; font-weight: 500; }}
 QHeaderView::up-arrow, QHeaderView::down-arrow {{ subcontrol-position: top center; width: 9px; height: 6px; }}
 QTableCornerButton::section {{ background: {panel}; border: 0; }}
-QListView#thumbnails {{ background: {panel}; color: {text}; border: 0; }}
+QListView#thumbnails {{ background: {panel}; color: {text}; border: 1px solid {panel}; }}
+QTableView:focus, QListView#thumbnails:focus, QListWidget:focus {{ border-color: {accent}; }}
 QListView#thumbnails::item {{ padding: 2px; border-radius: 4px; }}
 QListView#thumbnails::item:selected {{ background: {selection}; color: {text}; border: 1px solid {accent}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: 4px; }}

@@ -242,10 +242,11 @@ class MainWindow(QMainWindow):
         self.actions_by_key[f"theme_{self.themes.choice}"].setChecked(True)
 
     def _opened(self, path: Path) -> None:
-        if path != PASTED:
+        picture = self.state.picture
+        # Samples have a menu of their own, and their folder is the program's.
+        if path != PASTED and (picture is None or picture.truth is None):
             self.settings.add_recent(path)
         self.chrome.show_recent(self.settings.recent())
-        picture = self.state.picture
         self.setWindowTitle("Bonesight" if picture is None else f"{picture.title} – Bonesight")
 
     # Remembering

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fakes import FakeBackend, Opener
-from PySide6.QtCore import Qt
+from app_fakes import FakeBackend, Opener, write_picture
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QGraphicsView, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
+from screens import pixels
 
 from app.actions import ACTIONS, help_text
 from app.window import MainWindow
@@ -87,3 +89,44 @@ def test_help_lists_everything_and_every_menu_has_a_key_of_its_own(open_window: 
 def test_no_two_actions_share_a_key() -> None:
     keys = [keys for spec in ACTIONS for keys in spec.shortcuts]
     assert len(set(keys)) == len(keys)
+
+
+def with_tab(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
+    """Return what the Tab key goes to, all around."""
+    first = at = window.focusWidget()
+    stops: list[QWidget] = []
+    while at is not None and at not in stops:
+        stops.append(at)
+        qtbot.keyClick(at, Qt.Key.Key_Tab)
+        at = window.focusWidget()
+    assert at is first
+    return stops
+
+
+def test_whatever_the_tab_key_goes_to_shows_it(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("a.png", "b.png"):
+        write_picture(album / name)
+    window = open_window(album)
+    window.resize(1280, 800)
+    window.actions_by_key["compare"].trigger()
+    qtbot.waitUntil(lambda: window.comparing.comparison is not None)
+    window.compare_panel.all_pictures.setChecked(True)
+    has_keyboard(window, qtbot)
+    stops = with_tab(window, qtbot)
+    assert len(stops) > 12
+    hidden = []
+    for widget in stops:
+        if isinstance(widget, QStackedWidget | QGraphicsView):
+            # A picture: all of its keys are the window's, which work from everywhere.
+            continue
+        place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+        # As with the key itself.
+        window.setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+        seen = pixels(window.grab(place)).astype(int)
+        widget.clearFocus()
+        if np.abs(seen - pixels(window.grab(place))).max(axis=2).astype(bool).sum() < 2 * min(place.width(), 40):
+            hidden.append(f"{type(widget).__name__} {widget.accessibleName()}")
+    assert not hidden

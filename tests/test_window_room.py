@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from app_fakes import FakeBackend, Opener, make_pose, write_picture
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QSplitter, QToolButton
 from pytestqt.qtbot import QtBot
+from video_clips import write_clip
 
 from app.services.training import RunView
 from app.theme import ThemeWatcher
@@ -118,3 +120,35 @@ def test_a_narrow_window_keeps_every_button_of_the_toolbar_and_whole_words_in_th
         widest = max(header.fontMetrics().horizontalAdvance(word) for word in words)
         assert header.sectionSize(column) > widest, words
     assert header.height() >= 2 * header.fontMetrics().lineSpacing()
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_an_album_and_a_video_fit_a_small_screen_at_200_percent(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path, on: bool
+) -> None:
+    open_window.gl = True
+    window = album_window(open_window, tmp_path)
+    window.resize(960, 540)
+    if on:
+        compare(window, qtbot)
+        panels = 4 if window.space.scene is not None else 3
+        qtbot.waitUntil(lambda: len(shown_widths(window)) == panels)
+    assert window.minimumSizeHint().width() <= 960 and window.width() == 960
+    window.session.open([write_clip(tmp_path / "walk.mp4", 6)])
+    qtbot.waitUntil(lambda: window.timeline.isVisible() and window.state.pose is not None)
+    qtbot.waitUntil(lambda: window.minimumSizeHint().height() <= 540 and window.height() == 540)
+
+
+def test_titles_of_the_bones_have_one_line_where_there_is_room_and_two_where_there_is_not(
+    open_window: Opener, qtbot: QtBot, photo: Path
+) -> None:
+    window = open_window(photo)
+    window.resize(1280, 800)
+    table, header = window.bones.table, window.bones.table.horizontalHeader()
+    line = header.fontMetrics().lineSpacing()
+    qtbot.waitUntil(lambda: table.width() > 560 and header.height() <= 2 * line)
+    one_line = header.height()
+    splitter = table.parentWidget()
+    assert isinstance(splitter, QSplitter)
+    splitter.setSizes([100, 2000])
+    qtbot.waitUntil(lambda: table.width() < 540 and header.height() == one_line + line)

@@ -70,6 +70,7 @@ def test_a_folder_shows_thumbnails_in_natural_order_and_a_click_goes_there(
     qtbot.waitUntil(lambda: all(panel.model.is_made(path) for path in panel.model.paths))
     icon = panel.model.index(1).data(Qt.ItemDataRole.DecorationRole).toImage()
     assert icon.pixelColor(icon.rect().center()).blue() == pytest.approx(120, abs=40), "the picture itself, in RGB"
+    assert icon.pixelColor(1, icon.rect().center().y()).alpha() == 0, "beside it either theme's ground shows"
     place = panel.list.visualRect(panel.model.index(2)).center()
     qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: window.picture.title.text() == "im10.png")

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.actions import ACTIONS, MENUS
 from app.colours import SIDE_COLOURS, VERDICT_COLOURS, ColourMode
-from app.sources import Box
+from app.sources import Box, bundled_samples
 from app.state import HeatmapMode
 from app.window import MainWindow
 from core import skeleton
@@ -380,6 +380,16 @@ def test_the_window_remembers(open_window: Opener, photo: Path) -> None:
     assert not again.actions_by_key["mirror"].isChecked()
     assert (again.width(), again.height()) == (900, 650) or again.width() == 1000  # the fixture resizes after restoring
     assert [action.text() for action in again.chrome.recent.actions()] == ["photo.png"]
+
+
+def test_a_sample_is_neither_a_recent_picture_nor_the_folder_that_dialogs_start_in(
+    open_window: Opener, photo: Path
+) -> None:
+    open_window(photo).close()
+    window = open_window(bundled_samples()[0].path)
+    assert window.state.picture is not None and window.state.picture.truth is not None
+    assert [action.text() for action in window.chrome.recent.actions()] == ["photo.png"]
+    assert window.settings.folder() == photo.parent
 
 
 def test_a_vanished_model_of_last_time_gives_the_first_one(open_window: Opener) -> None:

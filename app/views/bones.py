@@ -184,6 +184,17 @@ class BoneModel(QAbstractTableModel):
         self.endResetModel()
 
 
+class _Table(QTableView):
+    """Gives titles that are too long for their columns a second line."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Find out whether they are: the line between table and bars moves, too."""
+        super().resizeEvent(event)
+        header = self.horizontalHeader()
+        lines = 1 if self.width() >= _ROOM_FOR_TITLES else 2
+        header.setFixedHeight(lines * header.fontMetrics().lineSpacing() + _AROUND_TITLES)
+
+
 class BonesPanel(Panel):
     """Shows whether the bones can be real."""
 
@@ -222,7 +233,7 @@ class BonesPanel(Panel):
         self._refresh()
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
+        table = _Table()
         table.setModel(self._proxy)
         table.setSortingEnabled(True)
         table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -246,12 +257,9 @@ class BonesPanel(Panel):
         return table
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Give titles that are too long for their columns a second line."""
+        """Leave out what a narrow panel has no room for."""
         super().resizeEvent(event)
         self._give_room()
-        header = self.table.horizontalHeader()
-        lines = 1 if self.table.width() >= _ROOM_FOR_TITLES else 2
-        header.setFixedHeight(lines * header.fontMetrics().lineSpacing() + _AROUND_TITLES)
 
     def let_go(self) -> None:
         """Choose no bone."""

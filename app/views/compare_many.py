@@ -39,7 +39,7 @@ class Histogram(pg.PlotWidget):
         self._themes = themes
         self._title = title
         self._means: tuple[str, ...] = ()
-        self.setMinimumSize(180, 110)
+        self.setMinimumSize(180, 80)
         plot = self.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()

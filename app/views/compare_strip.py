@@ -31,6 +31,7 @@ class DifferenceStrip(QWidget):
         self._playback = session.playback
         self._themes = themes
         self._comparing = comparing
+        self._has_room = True
         self.setFixedHeight(_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Distance of the models from A over time")
@@ -45,8 +46,14 @@ class DifferenceStrip(QWidget):
         """Ask for one row."""
         return QSize(640, _HEIGHT)
 
+    def give_room(self, enough: bool) -> None:
+        """Say whether there is room for it in the window."""
+        if enough != self._has_room:
+            self._has_room = enough
+            self._refresh()
+
     def _refresh(self) -> None:
-        self.setVisible(self._comparing.on and self._state.clip is not None)
+        self.setVisible(self._has_room and self._comparing.on and self._state.clip is not None)
         self.update()
 
     def _tallies(self) -> tuple[Tally, ...]:

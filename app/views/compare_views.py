@@ -22,6 +22,8 @@ from app.views.timeline import TimelinePanel
 
 _ROOM_FOR_STRIPS: Final = 960
 """Height of a window in pixels for pictures, timeline with strips, and the numbers of a comparison."""
+_ROOM_FOR_A_STRIP: Final = 640
+"""The same with the bones in place of a comparison, or with no strip but that of the comparison."""
 
 
 class CompareViews(QObject):
@@ -95,8 +97,10 @@ class CompareViews(QObject):
             self._late += [picture, space]
 
     def resized(self) -> None:
-        """Leave the bones' strips out where the window is too low for them beside a comparison."""
-        self._timeline.give_room(not self._comparing.on or self._timeline.window().height() >= _ROOM_FOR_STRIPS)
+        """Leave out the strips for which the window is too low."""
+        height = self._timeline.window().height()
+        self._timeline.give_room(height >= (_ROOM_FOR_STRIPS if self._comparing.on else _ROOM_FOR_A_STRIP))
+        self.strip.give_room(height >= _ROOM_FOR_A_STRIP)
 
     def _refresh(self) -> None:
         comparing, display = self._comparing, self._comparing.display

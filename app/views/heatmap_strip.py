@@ -34,7 +34,7 @@ _THUMB = 64
 _FONT_PX = (11, 10, 9)
 """Sizes of the names, the largest that leaves them apart; under maps too narrow for the smallest there are none."""
 _APART_PX = 3.0
-_NARROWEST = 210
+_NARROWEST = 200
 _GAP = 4
 _TEXT_HEIGHT = 30
 _FAINTEST_TOP = 0.15
@@ -112,9 +112,8 @@ class HeatmapStrip(QWidget):
     def resizeEvent(self, event: object) -> None:  # noqa: N802
         """Keep the height to the width: layouts ask for it only when told."""
         super().resizeEvent(event)  # type: ignore[arg-type]
-        wanted = self.heightForWidth(self.width())
-        if wanted != self.height():
-            self.setFixedHeight(wanted)
+        # Also where it has this height already: a splitter may have squeezed it below what is set.
+        self.setFixedHeight(self.heightForWidth(self.width()))
 
     def event(self, event: QEvent) -> bool:
         """Tell about the joint under the pointer."""

@@ -27,12 +27,12 @@ from core import skeleton
 from core.locate import NOBODY_CONFIDENCE
 from core.pose import Pose
 
-_NARROWEST = 240
-_ROOM_FOR_CAPTION = 470
+_NARROWEST = 200
+_ROOM_FOR_CAPTION = 580
 _ROOM_FOR_OPACITY = 400
 """From these widths in pixels on, the header has them."""
 EMPTY_TITLE = "Open a picture of a person"
-EMPTY_TEXT = "Drop a photo or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
+EMPTY_TEXT = "Drop a photo, a video or a folder here, press Ctrl+O,\nor choose one of the samples in the toolbar."
 
 
 class BoxListener(Protocol):
@@ -56,7 +56,7 @@ class PicturePanel(Panel):
         self._add_heatmap_controls()
         self.graphics = pg.GraphicsView()
         self.graphics.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        self.graphics.setMinimumSize(240, LOWEST_PX)
+        self.graphics.setMinimumSize(_NARROWEST, LOWEST_PX)
         # The window takes what is dropped; a graphics view would swallow it.
         self.graphics.setAcceptDrops(False)
         self.graphics.viewport().setAcceptDrops(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 
 from app.theme import Theme
@@ -20,7 +21,8 @@ def tick_font(plot: pg.PlotWidget) -> QFont:
 
 
 def paint(plot: pg.PlotWidget, theme: Theme) -> None:
-    """Give a plot the theme's background and quiet axes."""
+    """Give a plot the theme's background and quiet axes. It has nothing to do for the keyboard."""
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     plot.setBackground(theme.panel)
     for name in ("left", "bottom"):
         axis = plot.getPlotItem().getAxis(name)

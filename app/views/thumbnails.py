@@ -32,7 +32,7 @@ _MOST_KEPT: Final = 600
 """15 kB each."""
 _ROOM_FOR_NAMES: Final = 164
 """From this width of the panel on, in pixels, the files' names stand beside their pictures."""
-_NARROWEST: Final = 108
+_NARROWEST: Final = 94
 _AHEAD: Final = 6
 """Rows above and below those in sight that are made as well."""
 _Index = QModelIndex | QPersistentModelIndex
@@ -72,7 +72,7 @@ class TrailModel(QAbstractListModel):
 
     def take(self, path: Path, image: QImage | None) -> None:
         """Show a picture that was made; a file that cannot be read stays blank."""
-        self._pixmaps[path] = self._blank if image is None else _centred(image, self._blank, is_video(path))
+        self._pixmaps[path] = self._blank if image is None else _centred(image, is_video(path))
         while len(self._pixmaps) > _MOST_KEPT:
             self._pixmaps.popitem(last=False)
         if path in self.paths:
@@ -109,9 +109,10 @@ class TrailModel(QAbstractListModel):
             self.dataChanged.emit(self.index(first), self.index(last), [Qt.ItemDataRole.DecorationRole])
 
 
-def _centred(image: QImage, blank: QPixmap, video: bool) -> QPixmap:
-    """Fit a picture into an icon; a video gets a mark."""
-    pixmap = QPixmap(blank)
+def _centred(image: QImage, video: bool) -> QPixmap:
+    """Fit a picture into an icon, clear around it: it stands in both themes. A video gets a mark."""
+    pixmap = QPixmap(_ICON)
+    pixmap.fill(Qt.GlobalColor.transparent)
     fitted = image.scaled(_ICON, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
     painter = QPainter(pixmap)
     place = QRect(QPoint(0, 0), fitted.size())
