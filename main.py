@@ -6,13 +6,13 @@ import argparse
 import importlib
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from core import stopping
 from core.commands.display import has_display
 from core.errors import INTERRUPTED, RunError, UserError
 
@@ -86,7 +86,7 @@ USAGE: Final = "usage: bonesight [PICTURE|FOLDER|VIDEO]\n       bonesight COMMAN
 def console() -> None:
     """Run as the ``bonesight`` command; its commands take a polite kill like Ctrl+C: what is done is written."""
     if sys.argv[1:] and sys.argv[1] in COMMANDS:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stopping.listen()
     sys.exit(main(sys.argv[1:]))
 
 

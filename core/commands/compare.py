@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from core import stopping
 from core.commands import outputs, predict, predicting
 from core.errors import INTERRUPTED, UserError
 
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     code = 0
     try:
         for path in inputs:
+            stopping.check()
             predict.attempt(path, functools.partial(_one, job), job.fail)
     except KeyboardInterrupt:
         done = len({item["input"] for item in job.entries})

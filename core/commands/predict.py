@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from core import stopping
 from core.commands import live, outputs, predicting
 from core.errors import INTERRUPTED, UserError
 
@@ -171,6 +172,7 @@ def run(args: argparse.Namespace) -> int:
         code = 0
         try:
             for path in share.take(files):
+                stopping.check()
                 attempt(path, lambda path: _one(job, path), job.fail)
         except KeyboardInterrupt:
             done = len({item["input"] for item in written.entries})
