@@ -104,6 +104,18 @@ def test_the_curves_of_a_run_without_steps_have_no_numbers(qtbot: QtBot, qapp: Q
     assert all(axis.style["showValues"] for axis in axes)
 
 
+def test_a_loss_that_hardly_changes_looks_so_and_has_its_numbers(qtbot: QtBot, qapp: QApplication) -> None:
+    curves = Curves(ThemeWatcher(qapp))
+    qtbot.addWidget(curves)
+    curves.show_run(RunView(steps=(10, 20), terms={"loss": (6.90, 6.95)}))
+    axis = curves._plots[0].getAxis("left")
+    qtbot.waitUntil(lambda: axis.range[1] - axis.range[0] >= 1.0)
+    numbers = [
+        text for step, values in axis.tickValues(*axis.range, 300) for text in axis.tickStrings(values, 1.0, step)
+    ]
+    assert {"6", "7"} <= set(numbers)
+
+
 def test_a_narrow_window_keeps_every_button_of_the_toolbar_and_whole_words_in_the_table(
     open_window: Opener, qtbot: QtBot, photo: Path
 ) -> None:

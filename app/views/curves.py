@@ -25,6 +25,8 @@ _PLOTS: Final = (
     ("pck", "PCK, %", (("pck", "PCK at 0.2 torso, held-out photos", "#b06be0"),)),
     ("speed", "images/s", (("images_per_s", "speed", "#c99a1c"),)),
 )
+_LEAST_RANGE: Final = {"pck": 5.0, "loss": 1.0}
+"""Percent, and powers of ten."""
 
 
 class Curves(QWidget):
@@ -42,9 +44,9 @@ class Curves(QWidget):
         for name, label, terms in _PLOTS:
             plot = self._plot(label, terms)
             plot.setLogMode(x=False, y=name == "loss")
-            if name == "pck":
-                # A tenth of a percent must not look like a leap.
-                plot.setLimits(minYRange=5.0)
+            # A tenth of a percent must not look like a leap; in less than a power of ten the axis would have no number.
+            if name in _LEAST_RANGE:
+                plot.setLimits(minYRange=_LEAST_RANGE[name])
             column.addWidget(plot, 3 if name == "loss" else 2 if name == "pck" else 1)
             if self._plots:
                 plot.setXLink(self._plots[0])
