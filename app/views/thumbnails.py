@@ -32,7 +32,7 @@ _MOST_KEPT: Final = 600
 """15 kB each."""
 _ROOM_FOR_NAMES: Final = 164
 """From this width of the panel on, in pixels, the files' names stand beside their pictures."""
-_NARROWEST: Final = 94
+_NARROWEST: Final = 100
 _AHEAD: Final = 6
 """Rows above and below those in sight that are made as well."""
 _Index = QModelIndex | QPersistentModelIndex
