@@ -93,7 +93,7 @@ QHeaderView::section {{ background: {panel}; color: {muted}; border: 0; border-b
 QHeaderView::up-arrow, QHeaderView::down-arrow {{ subcontrol-position: top center; width: 9px; height: 6px; }}
 QTableCornerButton::section {{ background: {panel}; border: 0; }}
 QListView#thumbnails {{ background: {panel}; color: {text}; border: 1px solid {panel}; }}
-QTableView:focus, QListView#thumbnails:focus, QListWidget:focus {{ border-color: {accent}; }}
+QTableView:focus, QListView#thumbnails:focus {{ border-color: {accent}; }}
 QListView#thumbnails::item {{ padding: 2px; border-radius: 4px; }}
 QListView#thumbnails::item:selected {{ background: {selection}; color: {text}; border: 1px solid {accent}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: 4px; }}

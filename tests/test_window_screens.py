@@ -60,6 +60,15 @@ def compare(open_window: Opener, folder: Path) -> MainWindow:
     return window
 
 
+def all_pictures(open_window: Opener, folder: Path) -> MainWindow:
+    window = compare(open_window, folder)
+    window.compare_panel.all_pictures.setChecked(True)
+    window.actions_by_key["compare_many"].trigger()
+    many = window.comparing.many
+    open_window.qtbot.waitUntil(lambda: many.result.names != () and not many.result.running, timeout=20_000)
+    return window
+
+
 def video(open_window: Opener, folder: Path) -> MainWindow:
     window = open_window(write_clip(folder / "walk.mp4", 20), backend())
     track = lambda: window.session.playback.track
@@ -75,7 +84,7 @@ def backend() -> FakeBackend:
     return made
 
 
-@pytest.mark.parametrize("view", [empty, picture, compare, video])
+@pytest.mark.parametrize("view", [empty, picture, compare, all_pictures, video])
 def test_the_window_looks_as_it_did(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, view: Callable[[Opener, Path], MainWindow]
 ) -> None:
@@ -101,7 +110,7 @@ def test_the_window_looks_as_it_did(
     assert not any(faults), "\n".join(filter(None, faults))
 
 
-@pytest.mark.parametrize("page", ["training", "batch"])
+@pytest.mark.parametrize("page", ["training", "batch", "models", "shortcuts"])
 def test_a_window_beside_the_main_one_looks_as_it_did(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, page: str
 ) -> None:
