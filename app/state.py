@@ -231,11 +231,11 @@ class AppState(QObject):
         if (before is None) != (live is None):
             self.live_changed.emit()
 
-    def set_live_frame(self, picture: Picture, pose: Pose | None, live: LiveView, numbers: bool) -> None:
-        """Show the next frame of a live source; ``numbers``: also in tables, bars and strips."""
+    def set_live_frame(self, picture: Picture, pose: Pose | None, live: LiveView) -> None:
+        """Show the next frame of a live source as picture and body, not in tables, bars and strips."""
         self.picture, self.pose, self.live = picture, pose, live
         self.frame_changed.emit()
-        (self.pose_changed if numbers else self.moved).emit()
+        self.moved.emit()
 
     def set_pose(self, pose: Pose | None, latency_ms: float | None = None) -> None:
         """Show what the network saw."""

@@ -33,7 +33,6 @@ PHOTO_PX: Final = (360, 360)
 LARGE_PX: Final = (4000, 3000)
 TURNS: Final = 40
 UPDATES: Final = 100
-_SOFTWARE: Final = ("llvmpipe", "softpipe", "swrast", "software")
 
 
 def run(*, quick: bool) -> dict[str, Any]:
@@ -86,8 +85,7 @@ class WindowBench:
     def measure(self, photos: int, switches: int) -> dict[str, Any]:
         """Do everything in turn."""
         self._open()
-        figures: dict[str, Any] = {"drawn_by": self._renderer()}
-        figures["drawn_in_software"] = _is_software(figures["drawn_by"])
+        figures: dict[str, Any] = self._drawn_by()
         figures["next"] = self._step_through_samples()
         figures["space_update"] = self._update_space()
         self._turn()
@@ -293,18 +291,14 @@ class WindowBench:
         state = self.window.state
         return state.pose is not None and not state.activity
 
-    def _renderer(self) -> str:
+    def _drawn_by(self) -> dict[str, Any]:
         scene = self.window.space.scene
         if scene is None:
-            return f"no 3D view ({self.window.space.fault})"
-        from vispy.gloo import gl
+            return {"drawn_by": f"no 3D view ({self.window.space.fault})", "drawn_in_software": False}
+        from app.views.smooth_edges import is_software, renderer
 
-        scene.canvas.set_current()
-        return str(gl.glGetParameter(gl.GL_RENDERER))
-
-
-def _is_software(renderer: str) -> bool:
-    return any(word in renderer.lower() for word in _SOFTWARE)
+        name = renderer(scene.canvas)
+        return {"drawn_by": name, "drawn_in_software": is_software(name)}
 
 
 def _decoding_ms(path: Path) -> float:

@@ -22,8 +22,8 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.capture.state import Status, Timing
 
-NUMBERS_EVERY_S: Final = 0.2
-"""Tables and bars change no oftener: nobody could read them, and drawing them would slow the picture down."""
+NUMBERS_EVERY_S: Final = 0.25
+"""Tables and bars change no oftener: nobody could read them, and drawing them takes longer than drawing the picture."""
 _RECENT: Final = "live/recent"
 _MOST_RECENT: Final = 8
 STOPPED: Final = "stopped"
@@ -179,12 +179,10 @@ class Live(QObject):
             self._show_first(picture, view, feed)
             self._state.set_pose(pose)
             return
-        now_s = time.monotonic()
-        numbers = now_s - self._numbers_s >= NUMBERS_EVERY_S or before.seen != view.seen
-        if numbers:
-            self._numbers_s = now_s
+        if before.seen != view.seen:
+            self._numbers_s = 0.0
         self._own = picture
-        self._state.set_live_frame(picture, pose, view, numbers)
+        self._state.set_live_frame(picture, pose, view)
 
     def _show_first(self, picture: Picture, view: LiveView, feed: Feed) -> None:
         """Let go of what was open before, only now: a source that cannot be opened takes nothing away."""
@@ -209,6 +207,10 @@ class Live(QObject):
             self.latency.add(now_s, {**shown.parts, "draw": now_s - shown.ready_s})
         self.drawn.emit(shown, self._state.pose)
         self.numbers_changed.emit()
+        # Only now: whoever moves is seen to move before they are read about.
+        if now_s - self._numbers_s >= NUMBERS_EVERY_S:
+            self._numbers_s = now_s
+            self._state.pose_changed.emit()
         self._show_next(token)
 
     def pass_on(self, take: Callable[[Shown], None] | None) -> None:

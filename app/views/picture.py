@@ -75,6 +75,8 @@ class PicturePanel(Panel):
         self.note_others: Callable[[], str] = lambda: ""
         """What is said of other people in the picture."""
         self.truth = SkeletonItem(thin=True)
+        self._moved: Pose | None = None
+        """The pose that was drawn last."""
         self.box = BoxItem()
         for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
             item.setZValue(order)
@@ -199,11 +201,12 @@ class PicturePanel(Panel):
             self._image.setRect(QRectF(0, 0, *picture.size_px))
 
     def _show_pose(self) -> None:
-        self._show_box()
-        self._show_layers()
+        if self._state.live is None or self._state.pose is not self._moved:
+            self._show_moved()
         self._show_note()
 
     def _show_moved(self) -> None:
+        self._moved = self._state.pose
         self._show_box()
         self._show_layers()
 

@@ -20,6 +20,7 @@ from app.theme import Theme
 from app.views import mesh3d
 from app.views.axis_gizmo import AxisGizmo
 from app.views.lit_visual import LitMesh
+from app.views.smooth_edges import SmoothEdges
 from core import skeleton
 from core.pose import Pose
 
@@ -37,7 +38,8 @@ class Scene3D:
     """Owns the canvas and everything drawn in it. Created once: vispy leaks memory with every canvas."""
 
     def __init__(self) -> None:
-        self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"samples": 4, "depth_size": 24})
+        self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"depth_size": 24})
+        self.edges = SmoothEdges(self.canvas)
         self.view = self.canvas.central_widget.add_view()
         # distance stays None, so that zooming is scale_factor alone and cameras can be linked.
         self.camera = scene.TurntableCamera(fov=30.0, elevation=12.0, azimuth=25.0, scale_factor=2300.0)
@@ -185,8 +187,10 @@ class Scene3D:
 
     def picture(self) -> NDArray[np.uint8]:
         """Return (h, w, 3) RGB of what the view shows, in the screen's own pixels."""
-        # Unlike vispy's own way out, this smooths edges as the screen does.
+        # Unlike vispy's own way out, this smooths edges.
+        moving, self.edges.moving = self.edges.moving, False
         image = self.canvas.native.grabFramebuffer().convertToFormat(QImage.Format.Format_RGB888)
+        self.edges.moving = moving
         if image.isNull():
             return np.ascontiguousarray(self.canvas.render(alpha=False))
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
