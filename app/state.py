@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from app.clip import Clip
 from app.colours import ColourMode
@@ -162,7 +162,12 @@ class AppState(QObject):
     clip_changed = Signal()
     pose_changed = Signal()
     moved = Signal()
-    """The pose of a live source moved on: picture and body follow at once, the numbers with the next pose_changed."""
+    """The pose of a live source moved on: picture and body follow at once, what is read of it part by part."""
+    words_due = Signal()
+    table_due = Signal()
+    bars_due = Signal()
+    maps_due = Signal()
+    """Of a live source, this part of what is read is to be drawn anew: it takes long and has a turn of its own."""
     live_changed = Signal()
     """A live source is shown from now on, or no longer."""
     box_changed = Signal()
@@ -224,6 +229,11 @@ class AppState(QObject):
         self.latency_ms = None
         self.frame_changed.emit()
         self.pose_changed.emit()
+
+    @property
+    def due(self) -> tuple[SignalInstance, ...]:
+        """The parts of what is read of a live source's pose."""
+        return self.words_due, self.table_due, self.bars_due, self.maps_due
 
     def set_live(self, live: LiveView | None) -> None:
         """Say which live source the pictures come from, None for pictures of their own."""

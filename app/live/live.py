@@ -22,8 +22,9 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.capture.state import Status, Timing
 
-NUMBERS_EVERY_S: Final = 0.25
-"""Tables and bars change no oftener: nobody could read them, and drawing them takes longer than drawing the picture."""
+READ_EVERY_S: Final = 0.25
+"""Words, table, bars and maps change no oftener: nobody could read them, and drawing them takes longer than drawing
+picture and body."""
 _RECENT: Final = "live/recent"
 _MOST_RECENT: Final = 8
 STOPPED: Final = "stopped"
@@ -63,7 +64,8 @@ class Live(QObject):
         self._token = 0
         self._own: Picture | None = None
         self._drawing = self._replacing = False
-        self._numbers_s = 0.0
+        self._read_s = [0.0] * len(self._state.due)
+        """When each part of what is read was drawn anew."""
         self._state.picture_changed.connect(self._leave_if_replaced)
         self._state.reading_changed.connect(self._take_options)
         self._state.display_changed.connect(self._take_options)
@@ -180,7 +182,7 @@ class Live(QObject):
             self._state.set_pose(pose)
             return
         if before.seen != view.seen:
-            self._numbers_s = 0.0
+            self._read_s = [0.0] * len(self._read_s)
         self._own = picture
         self._state.set_live_frame(picture, pose, view)
 
@@ -207,11 +209,17 @@ class Live(QObject):
             self.latency.add(now_s, {**shown.parts, "draw": now_s - shown.ready_s})
         self.drawn.emit(shown, self._state.pose)
         self.numbers_changed.emit()
-        # Only now: whoever moves is seen to move before they are read about.
-        if now_s - self._numbers_s >= NUMBERS_EVERY_S:
-            self._numbers_s = now_s
-            self._state.pose_changed.emit()
+        if self._feed is not None:
+            self._read_on(now_s, self._feed.waits)
         self._show_next(token)
+
+    def _read_on(self, now_s: float, waits: bool) -> None:
+        """Have one part of what is read drawn anew; while a frame ``waits``, and any more parts, only if it is late."""
+        for part in sorted(range(len(self._read_s)), key=self._read_s.__getitem__):
+            if now_s - self._read_s[part] < READ_EVERY_S * (2 if waits else 1):
+                return
+            self._read_s[part], waits = now_s, True
+            self._state.due[part].emit()
 
     def pass_on(self, take: Callable[[Shown], None] | None) -> None:
         """Give every frame of the source to somebody else as well, on whatever thread it comes from; None ends it."""

@@ -223,6 +223,11 @@ class Feed(Worker):
         self._shown_index = -1
         self._fault = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to show."""
+        return self._slot is not None
+
     def take(self) -> Shown | None:
         """Return the newest frame to be shown, None if it was taken already."""
         with self._lock:

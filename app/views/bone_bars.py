@@ -98,8 +98,8 @@ class BoneBars(pg.PlotWidget):
             "A bar with a tip and a number goes on past the plot.\n"
             "Above: each group's share of the geometry loss."
         )
-        state.pose_changed.connect(self._refresh)
-        state.display_changed.connect(self._refresh)
+        for changed in (state.pose_changed, state.bars_due, state.display_changed):
+            changed.connect(self._refresh)
         themes.changed.connect(self._retheme)
         self._retheme()
 

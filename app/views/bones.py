@@ -72,7 +72,8 @@ class BoneModel(QAbstractTableModel):
         self._live = False
         self._icons: dict[str, QIcon] = {}
         self._state = state
-        state.pose_changed.connect(self._refresh)
+        for changed in (state.pose_changed, state.table_due):
+            changed.connect(self._refresh)
         state.live_changed.connect(lambda: self._reset(self._bones))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008, N802
@@ -220,7 +221,8 @@ class BonesPanel(Panel):
         splitter.setChildrenCollapsible(False)
         splitter.setSizes([560, 640])
         self.add_content(splitter, 1)
-        state.pose_changed.connect(self._refresh)
+        for changed in (state.pose_changed, state.words_due):
+            changed.connect(self._refresh)
         state.live_changed.connect(self._give_room)
         self._refresh()
 

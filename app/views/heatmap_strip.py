@@ -78,7 +78,8 @@ class HeatmapStrip(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        state.pose_changed.connect(self.rebuild)
+        for changed in (state.pose_changed, state.maps_due):
+            changed.connect(self.rebuild)
         state.display_changed.connect(self.update)
         themes.changed.connect(self.update)
 

@@ -75,8 +75,6 @@ class PicturePanel(Panel):
         self.note_others: Callable[[], str] = lambda: ""
         """What is said of other people in the picture."""
         self.truth = SkeletonItem(thin=True)
-        self._moved: Pose | None = None
-        """The pose that was drawn last."""
         self.box = BoxItem()
         for order, item in enumerate((self._image, self.layer.heat, self.truth, self.box, self.skeleton)):
             item.setZValue(order)
@@ -133,6 +131,7 @@ class PicturePanel(Panel):
         state.frame_changed.connect(self._show_pixels)
         state.pose_changed.connect(self._show_pose)
         state.moved.connect(self._show_moved)
+        state.words_due.connect(self._show_note)
         state.display_changed.connect(self._show_display)
         state.box_changed.connect(self._show_box)
         state.activity_changed.connect(self._show_note)
@@ -201,12 +200,10 @@ class PicturePanel(Panel):
             self._image.setRect(QRectF(0, 0, *picture.size_px))
 
     def _show_pose(self) -> None:
-        if self._state.live is None or self._state.pose is not self._moved:
-            self._show_moved()
+        self._show_moved()
         self._show_note()
 
     def _show_moved(self) -> None:
-        self._moved = self._state.pose
         self._show_box()
         self._show_layers()
 

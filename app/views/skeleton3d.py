@@ -104,7 +104,6 @@ class Skeleton3DPanel(Panel):
         self.scene: Scene3D | None = None
         self._leads = leads
         self._drawn_s = 0.0
-        self._drawn: Pose | None = None
         self._fitted = False
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self.refresh)
@@ -131,7 +130,7 @@ class Skeleton3DPanel(Panel):
             self._add_presets()
         themes.changed.connect(self._retheme)
         state.picture_changed.connect(self._forget_view)
-        state.pose_changed.connect(self._pose_changed)
+        state.pose_changed.connect(self.refresh)
         state.moved.connect(self._follow)
         state.live_changed.connect(self.refresh)
         state.display_changed.connect(self.refresh)
@@ -256,12 +255,6 @@ class Skeleton3DPanel(Panel):
         pale = None if pose is None else self._pale(pose, others)
         return SpaceFilm(self.scene, self._state.display, pose, pale, [other.colour for other in others], self.refresh)
 
-    def _pose_changed(self) -> None:
-        if self._state.live is None:
-            self.refresh()
-        elif self.shown_pose() is not self._drawn:
-            self._follow()
-
     def _follow(self) -> None:
         """Draw a body that moves, as often as leaves most of the time to the picture."""
         if self.scene is None or self._rest.isActive():
@@ -287,7 +280,6 @@ class Skeleton3DPanel(Panel):
             return
         self._drawn_s = time.monotonic()
         pose, display = self.shown_pose(), self._state.display
-        self._drawn = pose
         scene.edges.moving = self._state.live is not None
         if self.turning is not None:
             self.turning.set_on(display.turning and pose is not None)

@@ -61,8 +61,8 @@ class WhyCard(QWidget):
             row.addWidget(self._columns[caption], 12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Why the joint is here")
-        state.pose_changed.connect(self.refresh)
-        state.display_changed.connect(self.refresh)
+        for changed in (state.pose_changed, state.words_due, state.display_changed):
+            changed.connect(self.refresh)
         self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
