@@ -17,6 +17,7 @@ from app.actions import VIDEO_KEYS, colour_icons, make_actions
 from app.colours import ColourMode
 from app.commands import Commands
 from app.comparing import Comparing
+from app.engine_choice import EngineChoice
 from app.exports import OF_A_POSE, Exports
 from app.live.mode import LiveMode
 from app.notifications import Notifier, ToastStack
@@ -166,10 +167,12 @@ class MainWindow(QMainWindow):
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier, compare=self.comparing.add)
         self.live_mode = LiveMode(self, self.session, self.themes, self.settings, self.comparing, commands.let_go)
         self.people = People(self.session, self.picture)
-        parts = (commands, self.exports, self.tools, self.comparing, self.live_mode, self.people)
+        engine = EngineChoice(self.session, self.settings, self)
+        parts = (commands, self.exports, self.tools, self.comparing, self.live_mode, self.people, engine)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         handlers["compare_add"] = lambda _: self.compared.show_menu()
         self.actions_by_key = make_actions(self, handlers)
+        engine.build(self.actions_by_key["openvino"])
         self.picker = ModelPicker(
             self.state, self.session.choose_model, commands.open_checkpoint, beside=lambda: self.comparing.names
         )

@@ -25,8 +25,8 @@ import scipy.io
 from conftest import ROOT, RunMain, gradient
 
 import main
-from core import skeleton
-from core.commands import bench, bench_engines, doctor
+from core import engines, skeleton
+from core.commands import bench, doctor
 from core.errors import RunError, UserError
 
 
@@ -373,7 +373,7 @@ def test_bench_compares_in_one_interleaved_run(tmp_path: Path, capsys: pytest.Ca
     assert figures["inference"]["float32_eager_over_fast"] == pytest.approx(
         medians["float32_eager"] / medians["fast"], rel=0.02
     )
-    others = bench_engines.others("cpu")
+    others = engines.others("cpu")
     far, times = figures["inference"]["from_float32_of_peak"], figures["inference"]["times_torch"]
     assert list(far) == ["torch", *others] and all(0 < share < 0.05 for share in far.values())
     assert times == {name: pytest.approx(medians["fast"] / medians[name], rel=0.02) for name in others}

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from app.sources import Box
 from app.state import ModelEntry
+from core.engines import EngineName
+from core.errors import UserError
 from core.pose import Pose
 from core.reading import Reading
 
@@ -37,6 +39,11 @@ class Model(Protocol):
 
 class Backend(Protocol):
     """Lists and loads checkpoints."""
+
+    engine: EngineName = "torch"
+    """Who runs the networks that are loaded from now on."""
+    engine_fault: UserError | None = None
+    """Why it is torch although another one was wanted; whoever tells it takes it away."""
 
     def prepare(self) -> None:
         """Import and set up what is slow to import; called once, in the worker's thread."""
@@ -78,6 +85,8 @@ class TorchBackend:
     """The real one. It imports torch only in the worker's thread, so that the window is up before torch is."""
 
     def __init__(self) -> None:
+        self.engine: EngineName = "torch"
+        self.engine_fault: UserError | None = None
         self._locator: Locator | None = None
 
     def prepare(self) -> None:
@@ -102,8 +111,18 @@ class TorchBackend:
         return geometry.DOUBTFUL_PERCENT, geometry.IMPLAUSIBLE_PERCENT
 
     def load(self, source: str) -> TorchModel:
-        """Load a bundled name or a file; raise UserError for a bad one."""
-        return TorchModel(source)
+        """Load a bundled name or a file; raise UserError for a bad one.
+
+        An engine that does not take it over is left for torch, for good.
+        """
+        try:
+            return TorchModel(source, self.engine)
+        except UserError as error:
+            if self.engine == "torch":
+                raise
+            model = TorchModel(source, "torch")
+            self.engine, self.engine_fault = "torch", error
+            return model
 
     def people(self, rgb: NDArray[np.uint8]) -> Sequence[Candidate]:
         """Ask the locating network, nobody where it is not bundled.
@@ -122,9 +141,10 @@ class TorchBackend:
 class TorchModel:
     """A checkpoint with its predictor."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, engine: EngineName) -> None:
         from core import checkpoint
 
+        self._engine = engine
         self._loaded = checkpoint.load(source)
         self.entry = ModelEntry.of(self._loaded.info, source)
         self._take("auto")
@@ -132,7 +152,7 @@ class TorchModel:
     def _take(self, device: str) -> None:
         from core.timed import TimedPredictor
 
-        self._predictor = TimedPredictor(self._loaded, device)
+        self._predictor = TimedPredictor(self._loaded, device, engine=self._engine)
         self.parts = self._predictor.parts
 
     @property

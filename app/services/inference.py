@@ -75,7 +75,7 @@ class InferenceService(Worker):
 
     def __init__(self, backend: Backend, parent: QObject | None = None) -> None:
         super().__init__("inference", parent)
-        self._backend = backend
+        self.backend = backend
         self._model: Model | None = None
         self._device = ""
         self._run: Run | None = None
@@ -109,8 +109,8 @@ class InferenceService(Worker):
 
     def set_up(self) -> None:
         """Import torch and list what is bundled."""
-        self._backend.prepare()
-        self.listed.emit(self._backend.bundled(), self._backend.verdict_limits())
+        self.backend.prepare()
+        self.listed.emit(self.backend.bundled(), self.backend.verdict_limits())
 
     def handle(self, topic: str, request: Any) -> None:
         """Answer one request."""
@@ -119,7 +119,7 @@ class InferenceService(Worker):
         elif topic == "run":
             self._step(request)
         elif topic == "live":
-            request.run(self._model, self._backend.people)
+            request.run(self._model, self.backend.people)
         elif topic == "people":
             self._find_people(*request)
         else:
@@ -127,7 +127,7 @@ class InferenceService(Worker):
 
     def _load(self, source: str) -> None:
         try:
-            model = self._backend.load(source)
+            model = self.backend.load(source)
         except UserError as error:
             self.load_failed.emit(source, error)
         except Exception as error:  # noqa: BLE001  # a strange file may raise anything; the old model stays
@@ -174,7 +174,7 @@ class InferenceService(Worker):
 
     def _find_people(self, token: int, rgb: NDArray[np.uint8]) -> None:
         try:
-            self.people.emit(token, self._backend.people(rgb))
+            self.people.emit(token, self.backend.people(rgb))
         except UserError as error:
             self.people_failed.emit(token, error)
         except Exception as error:  # noqa: BLE001  # out of memory: the window goes on

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from core import engines
 from core.commands import predicting
 from core.commands.display import has_display
-from core.engines import ENGINES
 from core.errors import RunError, UserError
 from core.reading import Reading
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; returns the exit code."""
     if args.soak is not None and not args.live:
         raise UserError("--soak goes with --live", "write bench --live --soak MINUTES")
-    if args.engine != ENGINES[0] and (not args.live or args.soak is not None):
+    if args.engine != engines.ENGINES[0] and (not args.live or args.soak is not None):
         raise UserError(
             f"--engine {args.engine} goes with --live", "write bench --live, or bench alone, which measures all engines"
         )
@@ -155,8 +155,7 @@ def inference(device: str, rounds: int) -> dict[str, Any]:
     fast = Predictor(loaded, device, reading=Reading(mirror=False))
     mirrored = Predictor(loaded, device)
     others = {
-        name: Predictor(loaded, reading=Reading(mirror=False), engine=name)
-        for name in bench_engines.others(fast.device)
+        name: Predictor(loaded, reading=Reading(mirror=False), engine=name) for name in engines.others(fast.device)
     }
     locator, windows = mirrored.locator, locate.windows((640, 480))
     plain = loaded.network.to(fast.device).eval()
@@ -226,7 +225,7 @@ def _print_inference(figures: dict[str, Any]) -> None:
     titles: dict[str, str] = {
         "float32_eager": "network, float32 eager",
         "fast": "network as the program runs it",
-        **{name: f"the same by {name}" for name in ENGINES},
+        **{name: f"the same by {name}" for name in engines.ENGINES},
         "fast_mirror": "the same with mirror averaging",
         "predict_given_box": "predict, box given, no mirror",
         "refine": "refine one skeleton",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from importlib import resources
 from pathlib import Path
@@ -11,17 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engines import ENGINES, EngineName
+from core.engines import EngineName
 from core.reading import Reading
 
 if TYPE_CHECKING:
     from core.checkpoint import Checkpoint
     from core.predictor import Predictor
-
-
-def others(device: str) -> list[EngineName]:
-    """Name the engines besides torch that are installed and run on this device."""
-    return [name for name in ENGINES if name != "torch" and device == "cpu" and importlib.util.find_spec(name)]
 
 
 def departures(loaded: Checkpoint, predictors: dict[EngineName, Predictor]) -> dict[EngineName, float]:

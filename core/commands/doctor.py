@@ -124,11 +124,12 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_engines() -> Iterator[Finding]:
-    """Look for the engine that only ``--engine`` needs; it is not loaded."""
+    """Look for the engine that nothing but choosing it needs; it is not loaded."""
     try:
         yield Finding("ok", "OpenVINO", metadata.version("openvino"))
     except metadata.PackageNotFoundError:
-        yield Finding("note", "OpenVINO", "not installed", "only --engine openvino needs it: pip install '.[openvino]'")
+        needed = "only --engine openvino and the window's menu Model need it: pip install '.[openvino]'"
+        yield Finding("note", "OpenVINO", "not installed", needed)
 
 
 def check_opencv() -> Iterator[Finding]:

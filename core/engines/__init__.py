@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import importlib.util
 from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
 from core.errors import UserError
@@ -15,6 +17,11 @@ EngineName = Literal["torch", "openvino"]
 ENGINES: Final[tuple[EngineName, ...]] = get_args(EngineName)
 
 
+def others(device: str) -> list[EngineName]:
+    """Name the engines besides torch that are installed and run on this device."""
+    return [name for name in ENGINES if name != "torch" and device == "cpu" and importlib.util.find_spec(name)]
+
+
 class Engine(Protocol):
     """A network made ready to predict."""
 
@@ -23,7 +30,7 @@ class Engine(Protocol):
 
 
 def prepare(network: PoseNetwork, name: EngineName, device: str, dtype: torch.dtype, *, plain: bool = False) -> Engine:
-    """Make a network ready; the one that is given stays as it is.
+    """Make a network ready, its batch norms folded; the one that is given stays as it is.
 
     Args:
         network: in eval mode, on the CPU.
@@ -36,15 +43,18 @@ def prepare(network: PoseNetwork, name: EngineName, device: str, dtype: torch.dt
         UserError: the engine is unknown, not installed, or does not know the device.
         RunError: the engine could not take the network over.
     """
+    if name not in ENGINES:
+        raise UserError(f"there is no engine {name}", f"choose {' or '.join(ENGINES)}")
+    if name == "openvino" and device != "cpu":
+        raise UserError(f"the engine openvino does not run on {device}", "choose --device cpu, or --engine torch")
     # Imported late: commands name the engines before torch, which takes a second, is there.
+    from core.network import fold_batch_norm
+
+    network = fold_batch_norm(copy.deepcopy(network))
     if name == "torch":
         from core.engines.by_torch import TorchEngine
 
         return TorchEngine(network, device, dtype, plain)
-    if name != "openvino":
-        raise UserError(f"there is no engine {name}", f"choose {' or '.join(ENGINES)}")
-    if device != "cpu":
-        raise UserError(f"the engine openvino does not run on {device}", "choose --device cpu, or --engine torch")
     from core.engines.by_openvino import OpenVinoEngine
 
     return OpenVinoEngine(network, dtype)

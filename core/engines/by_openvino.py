@@ -6,7 +6,6 @@ In a batch a crop takes it hardly less time, so that one compiled size serves fo
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
 import json
 import sys
@@ -20,7 +19,7 @@ from torch.nn import functional
 
 from core import checkpoint, export, published
 from core.errors import RunError, UserError
-from core.network import NetworkOutput, PoseNetwork, fold_batch_norm
+from core.network import NetworkOutput, PoseNetwork
 
 _FORMAT = 1
 """Counts how ``_UpToMaps`` cuts the network: what was compiled before another cut is not used."""
@@ -46,7 +45,7 @@ class OpenVinoEngine:
     """A network compiled by OpenVINO, in float32 or bfloat16, for as many threads as torch has.
 
     Args:
-        network: in eval mode, on the CPU.
+        network: in eval mode, on the CPU, its batch norms folded; it is changed.
         dtype: what it computes in; the maps themselves are told in float32, as ``core.engines.packed`` does.
 
     Raises:
@@ -57,7 +56,6 @@ class OpenVinoEngine:
     def __init__(self, network: PoseNetwork, dtype: torch.dtype) -> None:
         openvino = library()
         side = network.config.input_px
-        network = fold_batch_norm(copy.deepcopy(network))
         features = _UpToMaps(network)
         self._to_maps = features.layer
         settings = {

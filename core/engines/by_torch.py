@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 
 import torch
 from torch import Tensor, nn
 
 from core.engines import packed
-from core.network import NetworkOutput, PoseNetwork, fold_batch_norm, place
+from core.network import NetworkOutput, PoseNetwork, place
 
 
 class TorchEngine:
-    """A network with its batch norms folded, run by torch.
+    """A network run by torch.
 
     Args:
-        network: in eval mode, on the CPU.
+        network: in eval mode, on the CPU, its batch norms folded; it is changed.
         device: ``cpu``, ``cuda`` or ``mps``.
         dtype: what convolutions compute in.
         plain: leave out ``packed``.
@@ -24,7 +23,7 @@ class TorchEngine:
 
     def __init__(self, network: PoseNetwork, device: str, dtype: torch.dtype, plain: bool) -> None:
         self._device, self._dtype = device, dtype
-        self._network = place(fold_batch_norm(copy.deepcopy(network)), device)
+        self._network = place(network, device)
         if not plain and packed.available(device):
             packed.pack(self._network, dtype)
         if dtype != torch.float32:
