@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from app_fakes import FakeBackend, Opener, make_pose
 from loopback import Camera, camera, number_of, plain, stamp
+from poses import STANDING_MM
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
+from app.live.turns import Turns
 from app.sources import Box
 from app.window import MainWindow
 from core.capture import cameras
@@ -105,6 +107,40 @@ def test_own_bones_and_their_departure_are_in_the_table_while_live(
     assert cell(6) == cell(1)
     window.live_mode.live.stop()
     assert window.bones.model.columnCount() == 6 and window.state.pose is not None
+
+
+def test_what_is_read_follows_in_turns_and_in_the_end_is_of_the_frame_that_stays(
+    open_window: Opener, qtbot: QtBot, served: Camera
+) -> None:
+    backend, count = FakeBackend(), iter(range(10**6))
+    backend.answer = lambda name, size, box: make_pose(size, box, joints_mm=(1.0 + 0.001 * next(count)) * STANDING_MM)
+    window = open_window(backend=backend)
+    state, turns = window.state, [0, 0, 0, 0]
+    for part, due in enumerate(state.due):
+        due.connect(lambda part=part: turns.__setitem__(part, turns[part] + 1))
+    open_live(window, qtbot, served.url)
+    qtbot.waitUntil(lambda: min(turns) >= 3, timeout=20_000)
+    window.live_mode.live.stop()
+    pose = state.pose
+    assert pose is not None
+    lengths = [window.bones.model.index(row, 1).data() for row in range(len(pose.geometry.bones))]
+    assert lengths == [f"{bone.length_mm:.0f}" for bone in pose.geometry.bones]
+
+
+def test_parts_take_turns_one_a_frame_and_late_ones_are_not_put_off() -> None:
+    turns = Turns(4)
+    assert turns.take(0.0, waits=True) == [0, 1, 2, 3], "at first all"
+    frames = [turns.take(1.0 + 0.03 * number, waits=False) for number in range(100)]
+    assert sorted(frames[0]) == [0, 1, 2, 3], "all were late"
+    assert all(len(taken) <= 1 for taken in frames[20:])
+    assert all(9 <= sum(part in taken for taken in frames) <= 13 for part in range(4))
+    busy = [turns.take(5.0 + 0.03 * number, waits=True) for number in range(100)]
+    assert all(4 <= sum(part in taken for taken in busy) <= 7 for part in range(4)), "half as often while frames wait"
+    slow = [turns.take(10.0 + number, waits=True) for number in range(3)]
+    assert all(len(taken) == 4 for taken in slow), "one frame a second brings everything"
+    assert turns.take(12.1, waits=False) == []
+    turns.forget()
+    assert len(turns.take(12.2, waits=True)) == 4
 
 
 def test_escape_stops_within_a_second_even_while_a_read_blocks(

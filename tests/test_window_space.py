@@ -17,6 +17,7 @@ from video_clips import write_clip
 from app.sources import Box
 from app.state import LiveView
 from app.views.scene3d import Scene3D
+from app.views.smooth_edges import is_software, renderer
 from app.window import MainWindow
 from core.pose import Pose
 
@@ -39,6 +40,25 @@ def orange(frame: np.ndarray) -> float:
 def open_gl(open_window: Opener) -> Opener:
     open_window.gl = True
     return open_window
+
+
+def test_edges_are_smooth_unless_a_body_moves_live_in_software(open_gl: Opener, qtbot: QtBot, photo: Path) -> None:
+    window = open_gl(photo)
+    scene, pose = scene_of(window), window.state.pose
+    assert pose is not None
+
+    def colours() -> int:
+        """Count the colours of what is on screen: smooth edges have many of their own."""
+        image = scene.canvas.native.grabFramebuffer()
+        return len({image.pixel(x, y) for x in range(image.width()) for y in range(0, image.height(), 2)})
+
+    smooth, exported = colours(), scene.picture()
+    window.state.set_live(LiveView("camera"))
+    plain = colours()
+    assert (plain < 0.9 * smooth) is is_software(renderer(scene.canvas))
+    assert np.array_equal(scene.picture(), exported), "what goes out is smooth all the same"
+    window.state.set_live(None)
+    assert colours() == smooth
 
 
 # vispy asks an event for its place in a way that Qt is going to take away.
@@ -172,7 +192,7 @@ def test_a_body_that_is_slow_to_draw_leaves_time_to_the_picture_and_ends_where_i
     window.space.refresh()
     poses = [replace(first, joints_mm=first.joints_mm + number) for number in range(30)]
     for pose in poses:
-        state.set_live_frame(picture, pose, LiveView("camera"), False)
+        state.set_live_frame(picture, pose, LiveView("camera"))
     assert [id(pose) for pose in shown] == [id(first)]
     qtbot.waitUntil(lambda: shown[-1] is poses[-1])
     assert len(shown) == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.live.latency import Latency
+from app.live.turns import Turns
 from app.services.live import Feed, Options, Shown
 from app.services.pictures import reduced
 from app.session import Session
@@ -22,9 +23,6 @@ from core.errors import UserError
 if TYPE_CHECKING:
     from core.capture.state import Status, Timing
 
-READ_EVERY_S: Final = 0.25
-"""Words, table, bars and maps change no oftener: nobody could read them, and drawing them takes longer than drawing
-picture and body."""
 _RECENT: Final = "live/recent"
 _MOST_RECENT: Final = 8
 STOPPED: Final = "stopped"
@@ -64,8 +62,7 @@ class Live(QObject):
         self._token = 0
         self._own: Picture | None = None
         self._drawing = self._replacing = False
-        self._read_s = [0.0] * len(self._state.due)
-        """When each part of what is read was drawn anew."""
+        self._turns = Turns(len(self._state.due))
         self._state.picture_changed.connect(self._leave_if_replaced)
         self._state.reading_changed.connect(self._take_options)
         self._state.display_changed.connect(self._take_options)
@@ -116,6 +113,8 @@ class Live(QObject):
         self._own = None
         self._state.set_live(None)
         self._state.set_others(())
+        # What is read may be of an earlier frame than the one that stays.
+        self._state.pose_changed.emit()
         self.changed.emit()
 
     def _end_feed(self) -> None:
@@ -182,7 +181,7 @@ class Live(QObject):
             self._state.set_pose(pose)
             return
         if before.seen != view.seen:
-            self._read_s = [0.0] * len(self._read_s)
+            self._turns.forget()
         self._own = picture
         self._state.set_live_frame(picture, pose, view)
 
@@ -210,16 +209,9 @@ class Live(QObject):
         self.drawn.emit(shown, self._state.pose)
         self.numbers_changed.emit()
         if self._feed is not None:
-            self._read_on(now_s, self._feed.waits)
+            for part in self._turns.take(now_s, self._feed.waits):
+                self._state.due[part].emit()
         self._show_next(token)
-
-    def _read_on(self, now_s: float, waits: bool) -> None:
-        """Have one part of what is read drawn anew; while a frame ``waits``, and any more parts, only if it is late."""
-        for part in sorted(range(len(self._read_s)), key=self._read_s.__getitem__):
-            if now_s - self._read_s[part] < READ_EVERY_S * (2 if waits else 1):
-                return
-            self._read_s[part], waits = now_s, True
-            self._state.due[part].emit()
 
     def pass_on(self, take: Callable[[Shown], None] | None) -> None:
         """Give every frame of the source to somebody else as well, on whatever thread it comes from; None ends it."""
