@@ -161,7 +161,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
                "Beyond the paper: bend the 3D skeleton a little, so that its bones fit each other. "
                "The joints in the picture stay where the network saw them", checkable=True),
     ActionSpec("openvino", "Model", "Run networks by OpenVINO", (),
-               "Where OpenVINO is installed and no graphics card is used: a look takes 0.6 of torch's time, 0.75 with "
+               "Where OpenVINO is installed and no graphics card is used: a look takes 0.6 of torch's time, 0.8 with "
                "mirror averaging. Heatmaps are the same up to rounding, in low precision 1.5 % of their peak",
                checkable=True),
     ActionSpec("training", "Model", "Training…", ("Ctrl+T",), "Start, watch and stop a training run", separated=True),

@@ -114,7 +114,8 @@ class Live(QObject):
         self._state.set_live(None)
         self._state.set_others(())
         # What is read may be of an earlier frame than the one that stays.
-        self._state.pose_changed.emit()
+        for due in self._state.due:
+            due.emit()
         self.changed.emit()
 
     def _end_feed(self) -> None:

@@ -115,10 +115,11 @@ class TorchBackend:
 
         An engine that does not take it over is left for torch, for good.
         """
+        engine = self.engine
         try:
-            return TorchModel(source, self.engine)
+            return TorchModel(source, engine)
         except UserError as error:
-            if self.engine == "torch":
+            if engine == "torch":
                 raise
             model = TorchModel(source, "torch")
             self.engine, self.engine_fault = "torch", error

@@ -51,7 +51,7 @@ class SmoothEdges:
         """Whether edges are smoothed now."""
         if self._slow is None:
             self._slow = is_software(str(gl.glGetParameter(gl.GL_RENDERER)))
-        return not (self._slow and self.moving)
+        return QOpenGLFramebufferObject.hasOpenGLFramebufferBlit() and not (self._slow and self.moving)
 
     def _drawn_into(self) -> int:
         if not self.on:
