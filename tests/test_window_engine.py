@@ -51,10 +51,10 @@ def test_an_engine_that_fails_is_told_once_and_torch_goes_on(
     monkeypatch.setitem(sys.modules, "openvino", None)  # it cannot be imported
     window = open_window(bundled_samples()[0].path, TorchBackend())
     before = window.state.pose
-    with qtbot.waitSignal(window.notifier.posted) as told:
+    with qtbot.waitSignal(window.notifier.posted, timeout=20_000) as told:
         window.actions_by_key["openvino"].trigger()
     assert told.args[1:] == ["OpenVINO is not installed", "torch runs the network instead"]
-    qtbot.waitUntil(lambda: window.state.pose not in (None, before) and not window.state.activity)
+    qtbot.waitUntil(lambda: window.state.pose not in (None, before) and not window.state.activity, timeout=20_000)
     assert not window.actions_by_key["openvino"].isChecked() and not window.settings.flag("engine/openvino", True)
 
 
