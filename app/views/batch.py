@@ -63,7 +63,7 @@ class BatchWindow(QDialog):
         self.reading = QLabel()
         form.addRow("Model", self.model)
         form.addRow("Poses", self.reading)
-        form.addRow("", QLabel("Both are chosen in the Model menu, for everything at once.", objectName="muted"))
+        form.addRow("", QLabel("They are chosen in the Model menu, for everything at once.", objectName="muted"))
         form.addRow("Figures", self.figures)
         form.addRow("", self.report)
         also = "poses.json and joints.csv are always written: the numbers are those of the window."
