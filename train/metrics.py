@@ -210,35 +210,64 @@ def limb_asymmetry_percent(joints_mm: FloatArray) -> dict[str, float]:
 PAIRS = {"ankles": (0, 5), "wrists": (10, 15)}
 
 
-def pair_collapse_percent(
+def pair_collapse(
     predicted_px: FloatArray, truth_px: FloatArray, annotated: BoolArray, torso: FloatArray
-) -> dict[str, float]:
-    """Return how often both predicted ankles (wrists) fall together though the true ones are apart.
+) -> dict[str, tuple[BoolArray, BoolArray]]:
+    """Tell of each of ``PAIRS`` whose predicted joints fall together though the true ones are apart.
 
-    Together: within 0.1 torso; apart: over 0.3 torso. Percent of the pairs that are apart.
+    Together: within 0.1 torso; apart: over 0.3 torso.
+
+    Args:
+        predicted_px, truth_px: (N, 16, 2).
+        annotated: (N, 16).
+        torso: (N,) from ``torso_px``.
+
+    Returns:
+        By pair: (N,) who fails so, and (N,) whose true joints are apart.
     """
-    rates = {}
+    found = {}
     for name, (right, left) in PAIRS.items():
         known = annotated[:, right] & annotated[:, left] & np.isfinite(torso)
         apart = known & (np.linalg.norm(truth_px[:, right] - truth_px[:, left], axis=-1) > 0.3 * np.nan_to_num(torso))
         together = np.linalg.norm(predicted_px[:, right] - predicted_px[:, left], axis=-1) < 0.1 * np.nan_to_num(torso)
-        rates[name] = float(100.0 * (apart & together).sum() / max(int(apart.sum()), 1))
-    return rates
+        found[name] = apart & together, apart
+    return found
+
+
+def pair_collapse_percent(
+    predicted_px: FloatArray, truth_px: FloatArray, annotated: BoolArray, torso: FloatArray
+) -> dict[str, float]:
+    """Return how often each pair falls together, in percent of those that are apart; see ``pair_collapse``."""
+    found = pair_collapse(predicted_px, truth_px, annotated, torso)
+    return {
+        name: float(100.0 * collapsed.sum() / max(int(apart.sum()), 1)) for name, (collapsed, apart) in found.items()
+    }
+
+
+def swaps(
+    predicted_px: FloatArray, truth_px: FloatArray, annotated: BoolArray, torso: FloatArray
+) -> tuple[BoolArray, BoolArray]:
+    """Tell whose left-right pairs of limb joints would fit swapped, and well (both within 0.3 torso).
+
+    Args:
+        predicted_px, truth_px, annotated, torso: as for ``pair_collapse``.
+
+    Returns:
+        (N, 6) swapped pairs, in the order of ``skeleton.MIRROR_PAIRS``, and (N, 6) those annotated and over 0.3 torso
+        apart in truth.
+    """
+    right, left = (list(side) for side in zip(*skeleton.MIRROR_PAIRS, strict=True))
+    limit = 0.3 * np.nan_to_num(torso)[:, None]
+    apart = annotated[:, right] & annotated[:, left] & np.isfinite(torso)[:, None]
+    apart &= np.linalg.norm(truth_px[:, right] - truth_px[:, left], axis=-1) > limit
+    crossed = [
+        np.linalg.norm(predicted_px[:, one] - truth_px[:, other], axis=-1) < limit
+        for one, other in ((right, left), (left, right))
+    ]
+    return apart & crossed[0] & crossed[1], apart
 
 
 def swap_percent(predicted_px: FloatArray, truth_px: FloatArray, annotated: BoolArray, torso: FloatArray) -> float:
-    """Return how often a left-right pair of limb joints would fit better swapped, and well (both within 0.3 torso).
-
-    Percent of the annotated pairs whose true joints are over 0.3 torso apart.
-    """
-    swapped = total = 0
-    limit = 0.3 * np.nan_to_num(torso)
-    for right, left in skeleton.MIRROR_PAIRS:
-        apart = annotated[:, right] & annotated[:, left] & np.isfinite(torso)
-        apart &= np.linalg.norm(truth_px[:, right] - truth_px[:, left], axis=-1) > limit
-        crossed = np.stack(
-            [np.linalg.norm(predicted_px[:, a] - truth_px[:, b], axis=-1) for a, b in ((right, left), (left, right))]
-        )
-        swapped += int((apart & (crossed < limit).all(axis=0)).sum())
-        total += int(apart.sum())
-    return 100.0 * swapped / max(total, 1)
+    """Return how often a pair is swapped, in percent of those that are apart; see ``swaps``."""
+    swapped, apart = swaps(predicted_px, truth_px, annotated, torso)
+    return 100.0 * int(swapped.sum()) / max(int(apart.sum()), 1)
