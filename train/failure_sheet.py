@@ -43,9 +43,9 @@ Picture = NDArray[np.uint8]
 
 PEOPLE: Final = 120
 SEED: Final = 4
-JPEG_QUALITY: Final = 85
-_SIZE_IN: Final = (8.8, 8.05)
-_DPI: Final = 115
+JPEG_QUALITY: Final = 70
+_SIZE_IN: Final = (8.8, 8.5)
+_DPI: Final = 110
 _TRUTH: Final = "#aab1bd"
 _ROWS: Final = ("the truth", "what it sees", "in 3D, from the side")
 
@@ -88,10 +88,11 @@ def write(path: Path, people: Path | None = None) -> Path:
     found = Collected(collect(predictor, samples.values(), Problems("rendered", "stop")))
     kinds = kinds_of(found)
     examples = [_example(predictor, samples.get(kind.shown)) for kind in kinds]
+    of = f"{len(found)} rendered people. Shown of each kind: the one in the middle by 3D error"
     failures = Failures(loaded.info.metadata["weights_sha256"], PEOPLE, SEED, len(found), kinds)
     picture = picture_path(path)
     write_atomically(picture.with_suffix(".json"), f"{json.dumps(asdict(failures), indent=1)}\n".encode())
-    return write_atomically(picture, _jpeg(draw(loaded.info.name, kinds, examples)))
+    return write_atomically(picture, _jpeg(draw(loaded.info.name, of, kinds, examples)))
 
 
 def render(folder: Path) -> list[Sample]:
@@ -108,43 +109,55 @@ def _example(predictor: Predictor, sample: Sample | None) -> Example | None:
     return Example(sample.image, pose, sample.joints_px, sample.joints_mm)
 
 
-def draw(name: str, kinds: Sequence[Kind], examples: Sequence[Example | None]) -> Figure:
-    """Draw a column for each kind: the truth, what the checkpoint sees, both in 3D; nothing where nobody fails so."""
+def draw(name: str, of: str, kinds: Sequence[Kind], examples: Sequence[Example | None]) -> Figure:
+    """Draw a column for each kind: the truth, what the checkpoint sees, both in 3D.
+
+    Args:
+        name: of the checkpoint.
+        of: who was looked at, in a line.
+        kinds: at most four.
+        examples: of each kind, None where nobody fails so.
+    """
     figure = Figure(figsize=_SIZE_IN, facecolor="white", dpi=_DPI)
     FigureCanvasAgg(figure)
-    _heading(figure, name)
+    _heading(figure, f"How {name} fails", of)
     left, width, gap = 0.035, 0.228, 0.0135
     height = width * _SIZE_IN[0] / _SIZE_IN[1]
-    bottoms = [0.795 - (row + 1) * height - row * 0.012 for row in range(len(_ROWS))]
+    bottoms = [0.81 - (row + 1) * height - row * 0.012 for row in range(len(_ROWS))]
     for word, bottom in zip(_ROWS, bottoms, strict=True):
-        figure.text(0.017, bottom + height / 2, word, size=10, color=QUIET, rotation=90, va="center", ha="center",
-                    **PLAIN)  # fmt: skip
+        middle = bottom + height / 2
+        figure.text(0.017, middle, word, size=10, color=QUIET, rotation=90, va="center", ha="center", **PLAIN)
     for column, (kind, example) in enumerate(zip(kinds, examples, strict=True)):
         x = left + column * (width + gap)
-        figure.text(x, 0.888, fill(kind.title, 22), size=11.5, weight="bold", color=INK, va="center", **PLAIN)
-        figure.text(x, 0.831, fill(kind.rate, 30), size=9, color=QUIET, va="center", **PLAIN)
-        rows = [figure.add_axes((x, bottom, width, height)) for bottom in bottoms]
-        if example is None:
-            for axes in rows:
-                bare(axes)
-            rows[1].text(0.5, 0.5, "nobody here\nto show", size=10, color=QUIET, ha="center", va="center", **PLAIN)
-            continue
-        part = _square(example)
-        truth = replace(example.pose, joints_px=example.truth_px, confidence=np.ones(skeleton.JOINT_COUNT))
-        photo(rows[0], example.image, truth, part)
-        photo(rows[1], example.image, example.pose, part)
-        _space(rows[2], example)
-        figure.text(x, bottoms[-1] - 0.034, fill(kind.told, 30), size=9.5, color=INK, va="center", **PLAIN)
+        figure.text(x, 0.908, fill(kind.title, 20), size=11.5, weight="bold", color=INK, va="top", **PLAIN)
+        figure.text(x, 0.857, fill(kind.rate, 32), size=9, color=QUIET, va="top", **PLAIN)
+        figure.text(x, bottoms[-1] - 0.012, fill(kind.told, 28), size=9.5, color=INK, va="top", **PLAIN)
+        _column([figure.add_axes((x, bottom, width, height)) for bottom in bottoms], example)
     return figure
 
 
-def _heading(figure: Figure, name: str) -> None:
-    figure.text(0.035, 0.963, f"How {name} fails", size=15, weight="bold", color=INK, va="center", **PLAIN)
+def _heading(figure: Figure, title: str, of: str) -> None:
+    figure.text(0.035, 0.968, title, size=15, weight="bold", color=INK, va="center", **PLAIN)
+    figure.text(0.035, 0.937, of, size=9, color=QUIET, va="center", **PLAIN)
     legend = [(side, "●", colour) for side, colour in SIDE_COLOURS.items()]
-    legend += [(f"under {UNSURE} sure", "○", QUIET), ("truth in 3D", "▬", _TRUTH)]
-    for x, (word, mark, colour) in zip((0.47, 0.545, 0.61, 0.69, 0.835), legend, strict=True):
-        figure.text(x, 0.963, mark, size=11, color=colour, va="center", **PLAIN)
-        figure.text(x + 0.02, 0.963, word, size=9.5, color=QUIET, va="center", **PLAIN)
+    legend += [(f"confidence under {UNSURE}", "○", QUIET), ("truth in 3D", "▬", _TRUTH)]
+    for x, (word, mark, colour) in zip((0.43, 0.507, 0.573, 0.66, 0.872), legend, strict=True):
+        figure.text(x, 0.968, mark, size=11, color=colour, va="center", **PLAIN)
+        figure.text(x + 0.02, 0.968, word, size=9.5, color=QUIET, va="center", **PLAIN)
+
+
+def _column(rows: Sequence[Axes], example: Example | None) -> None:
+    """Draw an example into the axes of the three rows; without one, say so."""
+    if example is None:
+        for axes in rows:
+            bare(axes)
+        rows[1].text(0.5, 0.5, "nobody to show", size=10, color=QUIET, ha="center", va="center", **PLAIN)
+        return
+    part = _square(example)
+    truth = replace(example.pose, joints_px=example.truth_px, confidence=np.ones(skeleton.JOINT_COUNT))
+    photo(rows[0], example.image, truth, part)
+    photo(rows[1], example.image, example.pose, part)
+    _space(rows[2], example)
 
 
 def _square(example: Example) -> tuple[int, int, int, int]:
@@ -162,9 +175,9 @@ def _space(axes: Axes, example: Example) -> None:
     lifted = true_sized(example.pose.joints_mm[None], example.truth_mm[None])[0]
     both = np.vstack([truth, lifted])[:, [2, 1]]
     low, high = both.min(axis=0), both.max(axis=0)
-    middle, half = (low + high) / 2, 0.56 * float((high - low).max())
+    middle, half = (low + high) / 2, 0.58 * float((high - low).max())
     axes.set_xlim(middle[0] - half, middle[0] + half)
-    axes.set_ylim(middle[1] + half, middle[1] - half)
+    axes.set_ylim(middle[1] + 1.1 * half, middle[1] - 0.9 * half)  # room for the words below
     axes.set_facecolor("#f7f8fa")
     axes.set_xticks([])
     axes.set_yticks([])

@@ -122,10 +122,10 @@ def kinds_of(found: Collected) -> tuple[Kind, ...]:
         ),
         examples.kind(
             "Right in 2D, wrong in depth", right_in_2d & (np.abs(too_deep_mm) > TOO_DEEP_MM).any(1), right_in_2d,
-            "with all joints right in 2D", lambda who: _furthest(too_deep_mm[who]),
+            "right in 2D", lambda who: _furthest(too_deep_mm[who]), f" have a joint over {TOO_DEEP_MM:.0f} mm off",
         ),
         Kind(
-            "The worst of all", 1, len(found), f"the greatest 3D error of {len(found)} people", str(found.names[worst]),
+            "The worst of all", 1, len(found), f"greatest 3D error of {len(found)} people", str(found.names[worst]),
             f"{error[worst]:.0f} mm a joint; half of the people: under {np.median(error):.0f} mm",
         ),
     )  # fmt: skip
@@ -138,11 +138,11 @@ class _Examples:
         self._names, self._error, self._taken = found.names, error, {taken}
 
     def kind(
-        self, title: str, fails: BoolArray, counts: BoolArray, among: str, tell: Callable[[int], str]
-    ) -> Kind:  # fmt: skip
-        """Count who of those that count fails, and choose one of them."""
+        self, title: str, fails: BoolArray, counts: BoolArray, among: str, tell: Callable[[int], str], how: str = ""
+    ) -> Kind:
+        """Count who of those that count fails (and say how), and choose one of them."""
         persons, of = int(fails.sum()), int(counts.sum())
-        rate = f"{persons} of {of} people {among}" + (f": {100 * persons / of:.0f} %" if of else "")
+        rate = f"{persons} of {of} people {among}{how}: {100 * persons / of:.0f} %" if of else f"no people {among}"
         order = [int(who) for who in np.flatnonzero(fails)[np.argsort(self._error[fails], kind="stable")]]
         free = [who for who in order if who not in self._taken]
         if not free:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal
 
 from app.services.worker import Worker
 from app.state import ModelEntry
 from core.errors import UserError
+
+_PICTURE: Final = re.compile(r"!\[[^\]]*\]\(([^)]*)\)")
+"""A picture in Markdown: words for it, and where it is."""
+_LARGEST_BYTES: Final = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -22,12 +27,14 @@ class Card:
         path: its file.
         size_mb: of the file, in megabytes of 10^6 bytes.
         text: the card in Markdown: data, terms, training, figures.
+        pictures: the encoded pictures that the text shows, by the name it calls them.
     """
 
     entry: ModelEntry
     path: Path
     size_mb: float
     text: str
+    pictures: dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,24 @@ def read_card(request: CardRequest) -> Card:
         text = path.with_suffix(".md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         text = _from_metadata(info.name, entry.detail, info.sha256, info.metadata)
-    return Card(entry, path, info.size_bytes / 1e6, text)
+    return Card(entry, path, info.size_bytes / 1e6, *_with_pictures(text, path.parent))
+
+
+def _with_pictures(text: str, folder: Path) -> tuple[str, dict[str, bytes]]:
+    """Read the pictures of a card that lie beside it; others (a stranger's card may name anything) are left out."""
+    pictures: dict[str, bytes] = {}
+
+    def kept(found: re.Match[str]) -> str:
+        path = folder / found[1]
+        try:
+            if path.parent != folder or path.stat().st_size > _LARGEST_BYTES:
+                return ""
+            pictures[found[1]] = path.read_bytes()
+        except OSError:
+            return ""
+        return found[0]
+
+    return _PICTURE.sub(kept, text), pictures
 
 
 def _from_metadata(name: str, detail: str, sha256: str, metadata: dict[str, Any]) -> str:

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QSplitter,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +23,7 @@ from app.models import Library
 from app.services.cards import Card
 from app.sources import CHECKPOINT_FILTER, is_checkpoint
 from app.state import AppState
+from app.views.card import CardView
 from app.views.panel import size_for_screen
 
 _SOURCE = Qt.ItemDataRole.UserRole
@@ -50,10 +50,7 @@ class ModelsWindow(QDialog):
         self.list.setSpacing(1)
         self.list.currentItemChanged.connect(self._show_card)
         self.list.itemDoubleClicked.connect(lambda _item: self.use())
-        self.card = QTextBrowser(objectName="card")
-        self.card.setAccessibleName("Model card")
-        self.card.setOpenExternalLinks(True)
-        self.card.document().setDocumentMargin(14)
+        self.card = CardView()
         # A graphics view or browser would swallow what is dropped.
         for view in (self.list, self.card):
             view.setAcceptDrops(False)
@@ -149,11 +146,11 @@ class ModelsWindow(QDialog):
             action.setEnabled(enabled)
         card: Card | None = self._library.card(source) if source else None
         if card is not None:
-            self.card.setMarkdown(card.text)
+            self.card.show_card(card.text, card.pictures)
         elif not source:
-            self.card.setMarkdown("No model is here yet. Add a checkpoint file.")
+            self.card.show_card("No model is here yet. Add a checkpoint file.")
         else:
-            self.card.setMarkdown(self._library.fault(source) or "Reading…")
+            self.card.show_card(self._library.fault(source) or "Reading…")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files."""
