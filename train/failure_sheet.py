@@ -130,7 +130,7 @@ def draw(name: str, of: str, kinds: Sequence[Kind], examples: Sequence[Example |
     for column, (kind, example) in enumerate(zip(kinds, examples, strict=True)):
         x = left + column * (width + gap)
         figure.text(x, 0.908, fill(kind.title, 20), size=11.5, weight="bold", color=INK, va="top", **PLAIN)
-        figure.text(x, 0.857, fill(kind.rate, 32), size=9, color=QUIET, va="top", **PLAIN)
+        figure.text(x, 0.857, fill(kind.rate, 32), size=8.7, color=QUIET, va="top", **PLAIN)
         figure.text(x, bottoms[-1] - 0.012, fill(kind.told, 28), size=9.5, color=INK, va="top", **PLAIN)
         _column([figure.add_axes((x, bottom, width, height)) for bottom in bottoms], example)
     return figure
