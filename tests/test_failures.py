@@ -28,6 +28,7 @@ from train.render.shards import record_of
 RIGHT_ANKLE, LEFT_ANKLE = (skeleton.JOINT_INDEX[f"{side}_ankle"] for side in ("right", "left"))
 RIGHT_WRIST, HEAD = skeleton.JOINT_INDEX["right_wrist"], skeleton.JOINT_INDEX["head_top"]
 PEOPLE = 12
+RECORDED = ("training", "config", "data", "terms")
 
 
 def person(name: str, predicted_mm: NDArray[np.float64] = STANDING_MM, shift_px: float = 0.0) -> dict[str, Any]:
@@ -159,9 +160,6 @@ def test_a_card_without_a_picture_or_with_one_of_other_weights_says_in_words_whe
     metadata = checkpoint.describe(own).metadata
     write_random_weights(own, 1, geometry_loss=True, record={key: metadata[key] for key in RECORDED})
     assert "failures.jpg" not in card.write(own, []).read_text()
-
-
-RECORDED = ("training", "config", "data", "terms")
 
 
 def test_people_rendered_otherwise_are_refused(people: Path, own: Path) -> None:

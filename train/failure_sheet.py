@@ -6,6 +6,7 @@ drawn, and poses come from the bundled prior.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -91,8 +92,10 @@ def write(path: Path, people: Path | None = None) -> Path:
     of = f"{len(found)} rendered people. Shown of each kind: the one in the middle by 3D error"
     failures = Failures(loaded.info.metadata["weights_sha256"], PEOPLE, SEED, len(found), kinds)
     picture = picture_path(path)
+    write_atomically(picture, _jpeg(draw(loaded.info.name, of, kinds, examples)))
+    # Last: a picture is shown only when this says that these weights failed so.
     write_atomically(picture.with_suffix(".json"), f"{json.dumps(asdict(failures), indent=1)}\n".encode())
-    return write_atomically(picture, _jpeg(draw(loaded.info.name, of, kinds, examples)))
+    return picture
 
 
 def render(folder: Path) -> list[Sample]:
@@ -197,10 +200,11 @@ def _space(axes: Axes, example: Example) -> None:
 
 
 def _jpeg(figure: Figure) -> bytes:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    drawn = cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
-    done, stream = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    picture = cv2.imdecode(np.frombuffer(drawn.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None, "matplotlib wrote it"
+    done, stream = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise RuntimeError("OpenCV could not encode a JPEG")
     return stream.tobytes()

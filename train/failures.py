@@ -109,19 +109,19 @@ def kinds_of(found: Collected) -> tuple[Kind, ...]:
     collapsed, apart = (np.stack(each, axis=1) for each in zip(*pairs.values(), strict=True))
     swapped, swappable = metrics.swaps(*flat)
     right, counts = metrics.pck_hits(*flat, PCK_SHARE)
-    right_in_2d = (right & counts).all(axis=1)
+    right_in_2d = np.asarray((right & counts).all(axis=1))
     too_deep_mm = (lifted - truth)[..., 2]
     return (
         examples.kind(
-            "Both ankles or both wrists on one limb", collapsed.any(1), apart.any(1), "with ankles or wrists apart",
+            "Both ankles or both wrists on one limb", _anyhow(collapsed), _anyhow(apart), "with ankles or wrists apart",
             lambda who: " and ".join(f"both {pair}" for pair, yes in zip(pairs, collapsed[who], strict=True) if yes),
         ),
         examples.kind(
-            "Left and right swapped", swapped.any(1), swappable.any(1), "with left and right apart",
+            "Left and right swapped", _anyhow(swapped), _anyhow(swappable), "with left and right apart",
             lambda who: ", ".join(_plural(skeleton.MIRROR_PAIRS[pair][0]) for pair in np.flatnonzero(swapped[who])),
         ),
         examples.kind(
-            "Right in 2D, wrong in depth", right_in_2d & (np.abs(too_deep_mm) > TOO_DEEP_MM).any(1), right_in_2d,
+            "Right in 2D, wrong in depth", right_in_2d & _anyhow(np.abs(too_deep_mm) > TOO_DEEP_MM), right_in_2d,
             "right in 2D", lambda who: _furthest(too_deep_mm[who]), f" have a joint over {TOO_DEEP_MM:.0f} mm off",
         ),
         Kind(
@@ -150,6 +150,11 @@ class _Examples:
         who = free[(len(free) - 1) // 2]
         self._taken.add(who)
         return Kind(title, persons, of, rate, str(self._names[who]), tell(who))
+
+
+def _anyhow(each: BoolArray) -> BoolArray:
+    """Return (N,) whether any of (N, K) holds."""
+    return np.asarray(each.any(axis=1))
 
 
 def _plural(right_joint: int) -> str:

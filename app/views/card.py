@@ -35,11 +35,11 @@ class CardView(QTextBrowser):
         beside = 2 * (self.frameWidth() + _MARGIN_PX) + self.verticalScrollBar().sizeHint().width()
         return max(self.width() - beside, 1)
 
-    def loadResource(self, kind: int, name: QUrl) -> Any:  # noqa: N802
+    def loadResource(self, kind: int, name: QUrl | str) -> Any:  # noqa: N802
         """Return a picture at the width there is room for; it is smoother than what the browser would scale."""
         if kind != QTextDocument.ResourceType.ImageResource.value:
             return super().loadResource(kind, name)
-        picture = self._pictures.get(name.toString(), QImage())
+        picture = self._pictures.get(QUrl(name).toString(), QImage())
         ratio = self.devicePixelRatioF()
         width = min(round(self.picture_width() * ratio), picture.width())
         if width < picture.width():
