@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,7 @@ def render(info: checkpoint.CheckpointInfo) -> str:
             f"| {weights['heatmap']:g} | {weights['depth']:g} | {weights['geometry']:g} |"
         )
     lines += _lineage(training.get("begun_from"))
+    lines += _averaged(training.get("averaged_with", []))
     lines += _fitted(metadata.get("fitted"))
     if config["run"].get("notes"):
         lines += ["", config["run"]["notes"]]
@@ -178,6 +179,14 @@ def _pictured(info: checkpoint.CheckpointInfo) -> Iterator[str]:
     for kind in found.kinds:
         yield f"- {kind.title}: {kind.rate}" + (f"; shown: {kind.told}" if kind.shown else "")
     yield from ["", f"`python -m train.card {info.name} --failures` makes the picture anew. {RENDERED_TERMS}", ""]
+
+
+def _averaged(others: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what to say of the networks whose weights were averaged with this run's (``train.averaging``)."""
+    if not others:
+        return []
+    named = " and ".join(f"`{other['name']}` (weights sha256 `{other['weights_sha256']}`)" for other in others)
+    return ["", f"The weights are the mean of this run's and of those of an earlier {named}."]
 
 
 def _fitted(fitted: dict[str, Any] | None) -> list[str]:
