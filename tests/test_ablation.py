@@ -96,7 +96,7 @@ def rows_become_small_teaching_models(out: Path, small: Path) -> None:
     text = card.write(small / "3d-geo.safetensors", measured).read_text()
     wild, lab = text.partition("/rendered/wild-test ")[2].split("/rendered/lab-test ")
     assert "- 3D, outdoor (" in wild and "- 3D, studio-lab (" not in lab and "MPJPE by action" in lab
-    assert "A teaching model" in text and "photos, of which it has never seen one" in text
+    assert "A teaching model" in text and "Photos, of which it has never seen one" in text
     assert "LSP" not in text.partition("## Training")[0]
 
 

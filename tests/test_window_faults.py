@@ -133,7 +133,7 @@ def test_the_model_goes_to_the_processor_when_the_card_fails(
             raise torch.OutOfMemoryError(fault) if "memory" in fault else RuntimeError(fault)
         return look(self, *args, **options)
 
-    model = TorchModel(str(weights))
+    model = TorchModel(str(weights), "torch")
     model._predictor.device = "cuda"
     monkeypatch.setattr(Predictor, "predict", on_a_card)
     box: Box = (0.0, 0.0, 100.0, 100.0)
