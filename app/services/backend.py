@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +22,15 @@ from core.reading import Reading
 
 if TYPE_CHECKING:
     from core.locate import Candidate, Locator
+
+
+@cache
+def _spare_collections() -> None:
+    """Keep Python's garbage collections from walking through all of torch again and again; once in a process.
+
+    While one runs, in whichever thread, no other runs Python: the window would stand still for a quarter of a second.
+    """
+    gc.freeze()
 
 
 class Model(Protocol):
@@ -95,8 +106,11 @@ class TorchBackend:
         import cv2
         import torch
 
+        from core import timed  # noqa: F401  # and all that it imports
+
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
         cv2.setNumThreads(1)
+        _spare_collections()
 
     def bundled(self) -> list[ModelEntry]:
         """Return the checkpoints that come with the program."""
