@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFont, QFontInfo, QImage
 from pytestqt.qtbot import QtBot
 
 from app.services.cards import CardRequest, read_card
@@ -48,6 +48,24 @@ def test_a_picture_is_as_wide_as_there_is_room_and_never_wider_than_it_is(qtbot:
     qtbot.waitUntil(lambda: red_columns(view)[1] == 900)
     view.show_card(TEXT.replace("red.png", "gone.png"))
     assert red_columns(view)[1] == 0 and "Before." in view.toPlainText()
+
+
+def test_paragraphs_stay_smaller_than_titles_when_a_card_is_read_anew(qtbot: QtBot, red: Path) -> None:
+    view = CardView()
+    qtbot.addWidget(view)
+    view.resize(500, 400)
+    view.show()
+    view.show_card("# One card\n\nIts words.", {"red.png": red.read_bytes()})
+    view.show_card("# A title\n\nPlain `code`, words.\n\n## Another\n\nMore words.", {"red.png": red.read_bytes()})
+    view.resize(700, 400)
+    sizes = {}
+    block = view.document().begin()
+    while block.isValid():
+        fragment = block.begin().fragment()
+        sizes[block.text()] = (fragment.charFormat().fontWeight(), QFontInfo(fragment.charFormat().font()).pixelSize())
+        block = block.next()
+    assert sizes["A title"][1] > sizes["Another"][1] > sizes["More words."][1]
+    assert sizes["Plain code, words."] == sizes["More words."] and sizes["More words."][0] == QFont.Weight.Normal
 
 
 def test_reading_goes_on_where_it_was_when_the_window_gets_another_width(qtbot: QtBot, red: Path) -> None:

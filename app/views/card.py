@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QImage, QResizeEvent, QTextDocument
 from PySide6.QtWidgets import QTextBrowser, QWidget
 
@@ -20,15 +20,29 @@ class CardView(QTextBrowser):
         self.setObjectName("card")
         self.setAccessibleName("Model card")
         self.setOpenExternalLinks(True)
-        self.document().setDocumentMargin(_MARGIN_PX)
         self._text = ""
+        self._rendered_px = 0
+        self._document: QTextDocument | None = None
         self._pictures: dict[str, QImage] = {}
 
     def show_card(self, text: str, pictures: Mapping[str, bytes] | None = None) -> None:
         """Show Markdown and the encoded pictures it names."""
         self._text = text
         self._pictures = {name: QImage.fromData(encoded) for name, encoded in (pictures or {}).items()}
-        self.setMarkdown(text)
+        self._render()
+
+    def _render(self) -> None:
+        """Read the card into a new document: in one that held another, paragraphs look like that one's titles."""
+        self._rendered_px = self.picture_width()
+        document = QTextDocument(self)
+        document.setDocumentMargin(_MARGIN_PX)
+        document.setDefaultFont(self.font())
+        document.setMarkdown(self._text)
+        self.setDocument(document)
+        # The browser deletes its first document by itself, and no other.
+        if self._document is not None:
+            self._document.deleteLater()
+        self._document = document
 
     def picture_width(self) -> int:
         """Return the room for a picture, whether or not there is a scroll bar."""
@@ -50,8 +64,9 @@ class CardView(QTextBrowser):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Fit the pictures into another width; what is read stays where it is."""
         super().resizeEvent(event)
-        if self._pictures and event.oldSize() != QSize() and event.oldSize().width() != event.size().width():
+        # A scroll bar that comes or goes changes the event's width, and no picture's.
+        if self._pictures and self._rendered_px != self.picture_width():
             bar = self.verticalScrollBar()
             share = bar.value() / max(bar.maximum(), 1)
-            self.setMarkdown(self._text)
+            self._render()
             bar.setValue(round(share * bar.maximum()))
