@@ -24,6 +24,16 @@ def red(tmp_path: Path) -> Path:
     return tmp_path / "red.png"
 
 
+@pytest.fixture
+def view(qtbot: QtBot) -> CardView:
+    """Show an empty card of 500 x 400 pixels."""
+    view = CardView()
+    qtbot.addWidget(view)
+    view.resize(500, 400)
+    view.show()
+    return view
+
+
 def red_columns(view: CardView) -> tuple[int, int]:
     """Return where the red picture begins and how wide it is, as it is shown."""
     shown = view.viewport().grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
@@ -32,11 +42,9 @@ def red_columns(view: CardView) -> tuple[int, int]:
     return (int(found[0]), len(found)) if len(found) else (0, 0)
 
 
-def test_a_picture_is_as_wide_as_there_is_room_and_never_wider_than_it_is(qtbot: QtBot, red: Path) -> None:
-    view = CardView()
-    qtbot.addWidget(view)
-    view.resize(500, 400)
-    view.show()
+def test_a_picture_is_as_wide_as_there_is_room_and_never_wider_than_it_is(
+    qtbot: QtBot, view: CardView, red: Path
+) -> None:
     view.show_card(TEXT, {"red.png": red.read_bytes()})
     for width in (500, 700, 420):
         view.resize(width, 400)
@@ -50,11 +58,7 @@ def test_a_picture_is_as_wide_as_there_is_room_and_never_wider_than_it_is(qtbot:
     assert red_columns(view)[1] == 0 and "Before." in view.toPlainText()
 
 
-def test_paragraphs_stay_smaller_than_titles_when_a_card_is_read_anew(qtbot: QtBot, red: Path) -> None:
-    view = CardView()
-    qtbot.addWidget(view)
-    view.resize(500, 400)
-    view.show()
+def test_paragraphs_stay_smaller_than_titles_when_a_card_is_read_anew(view: CardView, red: Path) -> None:
     view.show_card("# One card\n\nIts words.", {"red.png": red.read_bytes()})
     view.show_card("# A title\n\nPlain `code`, words.\n\n## Another\n\nMore words.", {"red.png": red.read_bytes()})
     view.resize(700, 400)
@@ -68,11 +72,7 @@ def test_paragraphs_stay_smaller_than_titles_when_a_card_is_read_anew(qtbot: QtB
     assert sizes["Plain code, words."] == sizes["More words."] and sizes["More words."][0] == QFont.Weight.Normal
 
 
-def test_reading_goes_on_where_it_was_when_the_window_gets_another_width(qtbot: QtBot, red: Path) -> None:
-    view = CardView()
-    qtbot.addWidget(view)
-    view.resize(500, 400)
-    view.show()
+def test_reading_goes_on_where_it_was_when_the_window_gets_another_width(view: CardView, red: Path) -> None:
     view.show_card(TEXT, {"red.png": red.read_bytes()})
     bar = view.verticalScrollBar()
     bar.setValue(bar.maximum())

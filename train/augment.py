@@ -125,9 +125,17 @@ def make_view(side_stored: float, angle: float, mirrored: bool, centre_stored: F
     linear = np.array([[cosine, -sine], [sine, cosine]])
     if mirrored:
         linear[:, 0] *= -1.0
-    half = np.full(2, crop_px / 2)
-    offset = np.asarray(centre_stored) - linear @ half
-    return View(np.hstack([linear, offset[:, None]]), mirrored, side_stored)
+    return View(placed(linear, np.asarray(centre_stored), np.full(2, crop_px / 2)), mirrored, side_stored)
+
+
+def placed(linear: FloatArray, at_stored: FloatArray, at_crop: FloatArray) -> FloatArray:
+    """Return the (2, 3) matrix to the stored crop that puts a point of it at a point of the network's crop.
+
+    Args:
+        linear: (2, 2) scale, rotation and mirror.
+        at_stored, at_crop: (2,) the point in both.
+    """
+    return np.hstack([linear, (at_stored - linear @ at_crop)[:, None]])
 
 
 def view_joints(

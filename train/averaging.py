@@ -44,9 +44,7 @@ def average(paths: Sequence[Path], out: Path) -> Path:
     # Loading gives each tensor its own type back.
     first.network.load_state_dict(mean)
     metadata = first.info.metadata
-    record: dict[str, Any] = {
-        key: metadata[key] for key in ("data", "terms", "bone_sum_mm", "config") if key in metadata
-    }
+    record: dict[str, Any] = {key: metadata[key] for key in _KEPT if key in metadata}
     record["training"] = {**metadata.get("training", {}), "averaged_with": [_told(other) for other in others]}
     stored = metadata.get("config", {}).get("run", {}).get("stored", "float16")
     checkpoint.save(out, first.network, geometry_loss=first.info.geometry_loss, record=record, stored=stored)

@@ -124,8 +124,8 @@ class Planner:
                 depth_norm[row] = true_depth_norm(source, int(index[row]), view)
             views.append(view)
             colours.append(augment.draw_colour(random, self._config.augment))
-            known_crop = (joints_norm[row][annotated[row]].astype(np.float64) + 1.0) * self.input_px / 2.0
-            beside.append(neighbours.draw(random, self._config.augment, source, known_crop, self.input_px))
+            known = joints_norm[row], annotated[row]
+            beside.append(neighbours.draw(random, self._config.augment, source, *known, self.input_px))
         # A photo's missing label says nothing; where the program made the picture it knows what is not in it.
         absent = ~annotated & (kind != PHOTOS)[:, None]
         arrays = (joints_norm, annotated, depth_norm, kind == RENDERED, absent)

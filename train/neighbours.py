@@ -7,13 +7,13 @@ stay those of one person).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.augment import AugmentConfig, View, draw_view
+from train.augment import AugmentConfig, View, draw_view, placed
 from train.datasets.crops import BOX_STORED, STORED_PX, CropSet
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +22,9 @@ Edge = Literal["left", "right", "top", "bottom"]
 EDGES: Final[tuple[Edge, ...]] = ("left", "right", "top", "bottom")
 OFTEN: Final = (0.4, 0.4, 0.1, 0.1)
 """How often a neighbour stands at each edge."""
+_ACROSS: Final = ("top", "bottom")
+_FAR: Final = ("right", "bottom")
+"""Edges whose strips lie across, and those that y and x grow towards."""
 ROOM: Final = 0.04
 """Share of the crop's side that is left between the meant person's joints and the strip."""
 NARROWEST: Final = 0.15
@@ -50,51 +53,50 @@ class Neighbour:
         """Return (s, s) how much of each pixel is theirs, 0..1."""
         from_edge = (np.arange(side_px) + 0.5) / side_px
         ramp = np.clip((self.width - from_edge) / SOFT, 0.0, 1.0).astype(np.float32)
-        if self.edge in ("right", "bottom"):
+        if self.edge in _FAR:
             ramp = ramp[::-1]
-        rows = (side_px, side_px)
-        return np.broadcast_to(ramp[:, None] if self.edge in ("top", "bottom") else ramp, rows)
+        return np.broadcast_to(ramp[:, None] if self.edge in _ACROSS else ramp, (side_px, side_px))
 
 
 def draw(
-    random: np.random.Generator, config: AugmentConfig, source: CropSet, joints_crop: FloatArray, crop_px: int
-) -> Neighbour | None:
+    random: np.random.Generator, config: AugmentConfig, source: CropSet, joints_norm: NDArray[np.float32],
+    annotated: NDArray[np.bool_], crop_px: int,
+) -> Neighbour | None:  # fmt: skip
     """Draw a neighbour for a sample, most often none.
 
     Args:
         random: source of all draws.
         config: how often, and how far the neighbour is varied.
         source: where they come from.
-        joints_crop: (J, 2) the meant person's known joints.
+        joints_norm: (16, 2) the meant person's joints, [-1, 1] over the crop; annotated: (16,) which of them are known.
         crop_px: side of the network's crop.
     """
     # No draw when it is switched off: the batches of older configurations stay as they were.
     if config.neighbour_probability <= 0 or random.random() >= config.neighbour_probability:
         return None
     edge = EDGES[int(random.choice(len(EDGES), p=OFTEN))]
-    free = free_share(joints_crop, edge, crop_px)
+    free = free_share(joints_norm[annotated].astype(np.float64), edge)
     if free < NARROWEST:
         return None
     width = float(random.uniform(max(NARROWEST, free / 2), free))
     index = int(random.integers(len(source)))
     view = draw_view(random, config, BOX_STORED, STORED_PX, crop_px)
     inward, along = random.uniform(0.0, width), random.uniform(0.3, 0.7)
-    across = 1.0 - inward if edge in ("right", "bottom") else inward
-    centre = np.array((along, across) if edge in ("top", "bottom") else (across, along)) * crop_px
-    return Neighbour(index, centred_at(view, centre), edge, width)
+    across = 1.0 - inward if edge in _FAR else inward
+    at_crop = np.array((along, across) if edge in _ACROSS else (across, along)) * crop_px
+    # The middle of the stored crop is where its person is.
+    to_stored = placed(view.to_stored[:, :2], np.full(2, STORED_PX / 2), at_crop)
+    return Neighbour(index, replace(view, to_stored=to_stored), edge, width)
 
 
-def free_share(joints_crop: FloatArray, edge: Edge, crop_px: int) -> float:
-    """Return how wide a strip at an edge may be without coming near a joint, share of the crop's side."""
-    along = joints_crop[:, 1 if edge in ("top", "bottom") else 0] / crop_px
-    if len(along) == 0:
+def free_share(joints_norm: FloatArray, edge: Edge) -> float:
+    """Return how wide a strip at an edge may be without coming near a joint, share of the crop's side.
+
+    Args:
+        joints_norm: (J, 2) in [-1, 1]; without any there is no room: nobody is meant.
+        edge: where the strip would lie.
+    """
+    if len(joints_norm) == 0:
         return 0.0
-    nearest = 1.0 - along.max() if edge in ("right", "bottom") else along.min()
-    return float(min(nearest - ROOM, 1.0))
-
-
-def centred_at(view: View, centre_crop: FloatArray) -> View:
-    """Return the view moved so that the middle of the stored crop, where its person is, lies at a point of the crop."""
-    linear = view.to_stored[:, :2]
-    offset = np.full(2, STORED_PX / 2) - linear @ centre_crop
-    return View(np.hstack([linear, offset[:, None]]), view.mirrored, view.side_stored)
+    along = (joints_norm[:, 1 if edge in _ACROSS else 0] + 1.0) / 2.0
+    return float((1.0 - along.max() if edge in _FAR else along.min()) - ROOM)
