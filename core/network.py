@@ -303,16 +303,34 @@ PRESETS: dict[str, tuple[NetworkConfig, Callable[[NetworkConfig], PoseNetwork]]]
 
 MOST_FURTHER = 8
 """Blocks more that a network may have at one resolution; a file that asks for thousands is no checkpoint."""
+MOST_INPUT_PX = 512
+"""Side of the largest input; likewise."""
+INPUT_MULTIPLE = 64
+"""An input other than the preset's own has a side that is a multiple of this: all presets can halve it to the end."""
 
 
-def configured(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> NetworkConfig:
+def configured(
+    preset: str, maps: MapKind | None = None, further: Sequence[int] = (), input_px: int | None = None
+) -> NetworkConfig:
     """Return a preset's shape; ``maps`` overrides what its maps mean, ``further`` makes it deeper.
+
+    Args:
+        preset: name in ``PRESETS``.
+        maps: see ``NetworkConfig``.
+        further: see ``NetworkConfig``.
+        input_px: side of the input, and with it of the maps; None for the preset's own.
 
     Raises:
         KeyError: no such preset.
-        ValueError: ``further`` does not fit it.
+        ValueError: ``further`` or ``input_px`` does not fit it.
     """
     config, _ = PRESETS[preset]
+    if input_px is not None and input_px != config.input_px:
+        if not isinstance(input_px, int) or input_px % INPUT_MULTIPLE or not 0 < input_px <= MOST_INPUT_PX:
+            raise ValueError(
+                f"network.input_px needs a multiple of {INPUT_MULTIPLE} up to {MOST_INPUT_PX}, or {config.input_px}"
+            )
+        config = replace(config, input_px=input_px, heatmap_px=input_px * config.heatmap_px // config.input_px)
     if not fits_further(further, len(config.widths) - 1):
         raise ValueError(
             f"network.further needs {len(config.widths) - 1} numbers from 0 to {MOST_FURTHER} for {preset}"
@@ -327,10 +345,12 @@ def fits_further(further: Sequence[int], places: int) -> bool:
     )
 
 
-def build(preset: str, maps: MapKind | None = None, further: Sequence[int] = ()) -> PoseNetwork:
+def build(
+    preset: str, maps: MapKind | None = None, further: Sequence[int] = (), input_px: int | None = None
+) -> PoseNetwork:
     """Build a preset with fresh weights; arguments and errors as for ``configured``."""
     _, make = PRESETS[preset]
-    return make(configured(preset, maps, further))
+    return make(configured(preset, maps, further, input_px))
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -356,34 +376,3 @@ def fold_batch_norm(network: Preset) -> Preset:
         network.set_submodule(convolution_name, nn.utils.fusion.fuse_conv_bn_eval(convolution, norm, transpose))
         network.set_submodule(norm_name, nn.Identity())
     return network
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Return the number of trained values."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def count_macs(network: PoseNetwork) -> int:
-    """Return the multiply-accumulates of one picture's convolutions and linear layers."""
-    total = 0
-
-    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        # A transposed convolution spreads every input value; the others gather for every output value.
-        spread = isinstance(module, nn.ConvTranspose2d)
-        total += (inputs[0] if spread else output).numel() * weight[0].numel()
-
-    counted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
-    hooks = [module.register_forward_hook(add) for module in network.modules() if isinstance(module, counted)]
-    was_training = network.training
-    network.eval()
-    side = network.config.input_px
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        network(torch.zeros(1, 3, side, side, device=device))
-    network.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    return total

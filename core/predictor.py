@@ -17,7 +17,7 @@ from core.crop import Box
 from core.engines import EngineName, prepare
 from core.errors import UserError
 from core.heatmap import Decoded
-from core.locate import LOCATE_BY, LocateBy, Locator
+from core.locate import LOCATE_BY, Candidate, LocateBy, Locator
 from core.made import Made, Precision
 from core.pose import LocatedBy, Pose
 from core.reading import Reading
@@ -135,26 +135,45 @@ class Predictor:
         return poses
 
     def predict_everybody(self, image: Picture, height_mm: float | None = None) -> list[Pose]:
-        """Find the poses of all people that the locating network names, the surest first.
+        """Find the poses of all people in a picture (``people``), the surest first.
 
-        Where it names nobody, or its file is not there, the one that ``predict`` finds.
+        Where nobody is found, or the locating network's file is not there, the one that ``predict`` finds.
 
         Raises:
             UserError: the picture is too small, or the network's file is damaged.
         """
         self._check(image, None)
-        found = self.locator.find(image) if self.locator is not None else []
+        found = self.people(image, self.locator) if self.locator is not None else []
         boxes = [crop.square(candidate.box_px) for candidate in found]
         return [self._cut_again(image, box, height_mm) for box in boxes] or [self._search(image, height_mm)]
 
+    def people(self, image: Picture, locator: Locator, doubtful: bool = False) -> list[Candidate]:
+        """Return everybody whom the locating network proposes and this network confirms, the surest first.
+
+        Args:
+            image: (h, w, 3) RGB.
+            locator: the locating network; one without a rule of confirming is believed as it is.
+            doubtful: with those who are probably not there.
+        """
+        rule = locator.confirming
+        if rule is None:
+            return locator.find(image, 0.0 if doubtful else None)
+        proposals = locator.find(image, rule.proposed)
+        boxes = [crop.square(proposal.box_px) for proposal in proposals]
+        looks = [(pose.joints_px, pose.mean_confidence) for pose in self._glances(image, boxes)]
+        return locate.confirmed(proposals, looks, rule, 0.0 if doubtful else locate.SOMEBODY)
+
     def best_window(self, image: Picture, windows: Sequence[Box]) -> Box:
         """Return the box, of those given, in which the network is surest of the joints it sees."""
+        return max(self._glances(image, windows), key=lambda pose: pose.mean_confidence).box_px
+
+    def _glances(self, image: Picture, boxes: Sequence[Box]) -> list[Pose]:
         found: list[Pose] = []
-        for start in range(0, len(windows), BATCH):
-            part = windows[start : start + BATCH]
-            # Which window holds the person is plain without mirror averaging, at half the cost.
+        for start in range(0, len(boxes), BATCH):
+            part = boxes[start : start + BATCH]
+            # Whether a box holds a person is plain without mirror averaging, at half the cost.
             found += self._poses([image] * len(part), part, "search", None, flip=False)
-        return max(found, key=lambda pose: pose.mean_confidence).box_px
+        return found
 
     def raw(self, crops: NDArray[np.uint8], flip: bool | None = None) -> tuple[Tensor, Tensor]:
         """Run the network on (N, s, s, 3) crops: (N, 16, h, w) belief maps and (N, 16) depths on the CPU.
@@ -209,9 +228,9 @@ class Predictor:
         """Find the person the picture is about."""
         windows = locate.windows((image.shape[1], image.shape[0]))
         if self.locate_by != "search" and self.locator is not None:
-            likeliest = self.locator.find(image, threshold=0.0)[: locate.CHOICES]
+            likeliest = self.people(image, self.locator, doubtful=True) or self.locator.find(image, 0.0)
             searched = windows if self.locate_by == "both" else windows[:1]
-            windows = [*searched, *(crop.square(candidate.box_px) for candidate in likeliest)]
+            windows = [*searched, *(crop.square(candidate.box_px) for candidate in likeliest[: locate.CHOICES])]
         return self._cut_again(image, self.best_window(image, windows), height_mm)
 
     def _cut_again(self, image: Picture, box: Box, height_mm: float | None) -> Pose:

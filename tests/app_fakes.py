@@ -56,6 +56,10 @@ class FakeModel:
         made = replace(pose.made, refined=reading.refine, mirror_averaged=reading.mirror)
         return replace(pose, made=made)
 
+    def people(self, rgb: NDArray[np.uint8], locator: object) -> list[Candidate]:
+        """Return whom the test put there."""
+        return self._backend.crowd
+
 
 class FakeBackend(Backend):
     """Two models, ``one`` and ``two``; the file of any other must not have ``bad`` in its name."""
@@ -67,7 +71,7 @@ class FakeBackend(Backend):
             size, box, name=name
         )
 
-    def people(self, rgb: NDArray[np.uint8]) -> list[Candidate]:
+    def people(self, rgb: NDArray[np.uint8], model: object) -> list[Candidate]:
         """Return whom the test put there."""
         return self.crowd
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 import main
 from core import checkpoint, crop, locate
 from core.errors import UserError
-from core.locate import Candidate, Locator, network
+from core.locate import Candidate, Confirming, Locator, network
 from core.locate.candidates import MOST, read_maps
 from core.locate.locator import input_size
 from core.locate.network import MULTIPLE, STRIDE, LocateNetwork, Maps
@@ -168,12 +168,65 @@ def test_a_file_that_is_no_locator_is_refused_in_one_sentence(tmp_path: Path, we
         Locator.load(path, "cpu")
 
 
+RULE = Confirming(0.2, 5.0, 2.0)
+scores = st.floats(0.0, 1.0)
+
+
+@given(scores, scores, scores, scores)
+def test_surety_rises_with_either_networks_answer_and_says_somebody_from_the_limit_on(
+    score: float, other: float, confidence: float, more: float
+) -> None:
+    low, high = sorted((score, other))
+    weak, strong = sorted((confidence, more))
+    assert 0.0 < RULE.surety(low, weak) <= RULE.surety(high, weak) <= RULE.surety(high, strong) < 1.0
+    assert RULE.surety(0.5, 2.0 / 5.0) == pytest.approx(locate.SOMEBODY)
+
+
+def test_who_is_proposed_is_found_where_the_pose_network_sees_a_body_and_once_only() -> None:
+    boxes = [(0.0, 0.0, 100.0, 200.0), (8.0, 4.0, 100.0, 200.0), (300.0, 0.0, 100.0, 200.0), (600.0, 0.0, 50.0, 50.0)]
+    proposals = [Candidate(box, score) for box, score in zip(boxes, (0.7, 0.6, 0.4, 0.8), strict=True)]
+    body = np.array([(30.0, 30.0), (70.0, 170.0)] * 8)
+    looks = [(body, 0.6), (body, 0.8), (body + (300.0, 0.0), 0.7), (body / 4 + (600.0, 0.0), 0.05)]
+    found = locate.confirmed(proposals, looks, RULE)
+    assert [each.score for each in found] == [RULE.surety(0.6, 0.8), RULE.surety(0.4, 0.7)]
+    own, wanted = locate.box_of_joints(body), np.array(boxes[1])
+    assert np.all(np.abs(np.array(found[0].box_px) - own) < np.abs(wanted - own) + 1e-9), "the joints pull the box"
+    assert np.any(np.abs(np.array(found[0].box_px) - own) > 1.0), "but not all the way"
+    everybody = locate.confirmed(proposals, looks, RULE, least=0.0)
+    assert len(everybody) == 3 and everybody[-1].score < locate.SOMEBODY
+
+
+def test_a_pose_network_that_sees_nobody_takes_back_what_the_locating_network_proposes(weights: Path) -> None:
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
+    picture = spotted((640, 480), (0.2, 0.5), (0.8, 0.5))
+    metadata = {"confirming": Confirming(0.3, 5.0, -20.0).to_dict()}
+    willing = Locator(Spots().eval(), 0.9, 160 * 160, "cpu", metadata)
+    assert len(predictor.people(picture, willing)) == 2, "whom the network proposes, not whom it is sure of by itself"
+    strict = Locator(Spots().eval(), 0.3, 160 * 160, "cpu", {"confirming": Confirming(0.3, 5.0, 40.0).to_dict()})
+    assert predictor.people(picture, strict) == []
+    assert len(predictor.people(picture, strict, doubtful=True)) == 2
+    alone = Locator(Spots().eval(), 0.3, 160 * 160, "cpu")
+    assert predictor.people(picture, alone) == alone.find(picture)
+
+
+@pytest.mark.parametrize("rule", [{}, "strict", {"proposed": 0.2, "weight": 5.0}, [0.2, 5.0, 1.0],
+    {"proposed": 2.0, "weight": 5.0, "limit": 1.0}, {"proposed": 0.2, "weight": float("nan"), "limit": 1.0},
+    {"proposed": 0.2, "weight": "five", "limit": 1.0}])  # fmt: skip
+def test_a_locator_with_a_rule_that_says_nothing_is_refused(rule: object, tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    network.save(path, LocateNetwork(), {"threshold": 0.4, "area_px": 128 * 128, "confirming": rule})
+    with pytest.raises(UserError, match="does not tell its threshold"):
+        Locator.load(path, "cpu")
+
+
 def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is_taken(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False), locate_by="network")
 
     class Named:
+        confirming = None
+
         def find(self, picture: np.ndarray, threshold: float | None = None) -> list[Candidate]:
             return [Candidate((100.0, 40.0, 60.0, 160.0), 0.9), Candidate((10.0, 50.0, 40.0, 80.0), 0.5)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,17 @@ from hypothesis import strategies as st
 
 import main
 from core import crop, locate, skeleton
+from core.checkpoint import bundled_folder
 from core.errors import UserError
 from core.locate import Locator, network
 from core.locate.candidates import read_maps
 from core.locate.network import STRIDE, Maps
 from train import config as configuration
 from train.datasets.crops import STORED_PX, CropSet
-from train.locate import card, measuring, pictures, scenes, targets
+from train.locate import card, confirming, measuring, pictures, scenes, targets
 from train.locate.batches import SceneMaker
 from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, check
+from train.locate.measuring import HeldOut
 from train.locate.pictures import Source
 from train.locate.scenes import Canvas, Placing
 from train.locate.training import LocateTrainer
@@ -247,6 +250,37 @@ def test_train_makes_a_locator_and_evaluate_measures_it_on_pictures_that_were_ke
     assert f"{figures['empty']['nobody_found_percent']:.1f} %" in told
     text = card.write(out / "locate.safetensors", measured).read_text()
     assert "Johnson" in text and "mocap.cs.cmu.edu" in text and "nobody found in" in text
+    assert "confirmed" not in figures and "Confirmed" not in text
+
+
+def test_the_limit_that_confirms_people_is_fitted_kept_in_the_file_measured_and_told(
+    data: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "locate.safetensors"
+    path.write_bytes((bundled_folder() / "locate.safetensors").read_bytes())
+    sets = ["--data", str(data / "lspet"), "--rendered", str(data / "rendered"), "--empty", str(data / "backgrounds")]
+    monkeypatch.setattr(sys, "argv", ["confirming", str(path), "--checkpoint", str(weights), *sets, "--quiet", "1.0"])
+    assert confirming.main() == 0
+    rule = Locator.load(path, "cpu").metadata["confirming"]
+    assert rule["chosen_by"]["checkpoint"] == weights.stem and len(rule["chosen_by"]["halves"]) == 2
+    words = ["evaluate", "--dataset", "locate", *sets, "--locator", str(path), "--checkpoint", str(weights)]
+    assert main.main([*words, "--json", str(data / "figures.json")]) == 0
+    told = capsys.readouterr().out
+    confirmed = json.loads((data / "figures.json").read_text())["confirmed"]
+    assert confirmed["empty"]["nobody_found_percent"] == 100.0, "the limit was chosen for all of these places"
+    assert f"confirmed by {weights.stem}" in told
+    text = card.write(path, data / "figures.json").read_text()
+    assert f"| {rule['chosen_by']['halves'][0]['limit']:.2f} |" in text and "This network alone" in text
+
+
+@given(st.lists(st.floats(-9.0, 9.0), min_size=1, max_size=60), st.floats(0.0, 1.0))
+def test_a_limit_keeps_its_share_of_the_places_quiet_and_lies_just_over_one_of_them(
+    sums: list[float], quiet: float
+) -> None:
+    limit = confirming.limit_for(sums, quiet)
+    assert np.mean(np.array(sums) < limit) >= quiet - 1e-9
+    assert any(0.0 < limit - each < 0.0101 for each in sums)
+    assert confirming.limit_for([*sums, math.inf], 1.0) == confirming.limit_for([-math.inf], quiet) == 0.0
 
 
 def test_measuring_counts_what_overlaps_by_half_and_is_the_same_every_time() -> None:
@@ -256,7 +290,7 @@ def test_measuring_counts_what_overlaps_by_half_and_is_the_same_every_time() -> 
         def __init__(self, moved: float) -> None:
             self._moved = moved
 
-        def find(self, picture: np.ndarray, threshold: float | None = None) -> list[locate.Candidate]:
+        def find(self, picture: np.ndarray) -> list[locate.Candidate]:
             red = np.argwhere((picture[..., 0] > 150) & (picture[..., 1] < 110))
             if not len(red):
                 return []
@@ -264,8 +298,8 @@ def test_measuring_counts_what_overlaps_by_half_and_is_the_same_every_time() -> 
             x, y, width, height = locate.box_of_joints(np.array([low, high], dtype=np.float64))
             return [locate.Candidate((x + self._moved * width, y, width, height), 0.9)]
 
-    right = measuring.measure(Perfect(0.0), people, people, places)  # type: ignore[arg-type]
-    aside = measuring.measure(Perfect(0.5), people, people, places)  # type: ignore[arg-type]
+    right = measuring.measure(Perfect(0.0).find, HeldOut(people, people, places))
+    aside = measuring.measure(Perfect(0.5).find, HeldOut(people, people, places))
     for name in ("photos", "photos_at_any_size", "rendered_at_any_size"):
         assert right[name]["found_percent"] == 100.0 and aside[name]["found_percent"] == 0.0
         assert right[name]["pictures"] == 6

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core import checkpoint, network, skeleton
+from core import checkpoint, network, network_size, skeleton
 from core.errors import UserError
 
 
 def test_paper_network_has_the_published_size() -> None:
     model = network.build("paper")
-    assert network.count_parameters(model) == pytest.approx(14.4e6, rel=0.01)
-    assert network.count_macs(model) == pytest.approx(16.2e9, rel=0.03)
+    assert network_size.count_parameters(model) == pytest.approx(14.4e6, rel=0.01)
+    assert network_size.count_macs(model) == pytest.approx(16.2e9, rel=0.03)
     flat = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("depth_"))
     assert flat == pytest.approx(12.6e6, rel=0.01)
 
@@ -107,11 +108,38 @@ def test_a_network_grown_from_another_begins_as_that_one() -> None:
     small, grown = network.build("compact"), network.build("compact", further=FURTHER)
     more = grown.load_state_dict(small.state_dict(), strict=False)
     assert not more.unexpected_keys and all("further" in name for name in more.missing_keys)
-    assert network.count_parameters(grown) > 1.5 * network.count_parameters(small)
+    assert network_size.count_parameters(grown) > 1.5 * network_size.count_parameters(small)
     pictures = torch.rand(2, 3, 160, 160)
     with torch.inference_mode():
         before, after = small.eval()(pictures), grown.eval()(pictures)
     assert torch.equal(before.maps[-1], after.maps[-1]) and torch.equal(before.depth, after.depth)
+
+
+@pytest.mark.parametrize("preset", ["paper", "compact", "resnet50"])
+def test_an_input_of_another_size_gives_maps_of_another_size_and_its_file_tells_of_it(
+    preset: str, tmp_path: Path
+) -> None:
+    model = network.build(preset, input_px=192).eval()
+    with torch.inference_mode():
+        output = model(torch.rand(1, 3, 192, 192))
+    assert output.maps[-1].shape == (1, 16, 48, 48) and output.depth.shape == (1, 16)
+    path = tmp_path / "larger.safetensors"
+    checkpoint.save(path, model, geometry_loss=False, record={})
+    loaded = checkpoint.load(path).network.config
+    assert (loaded.input_px, loaded.heatmap_px) == (192, 48)
+
+
+@pytest.mark.parametrize("input_px", [100, 0, -64, 576, 128.0, True, "wide"])
+def test_an_input_of_a_size_that_no_network_takes_is_refused(good: Path, tmp_path: Path, input_px: Any) -> None:
+    with pytest.raises(ValueError, match=r"network\.input_px needs a multiple of 64 up to 512, or 160"):
+        network.build("compact", input_px=input_px)
+    loaded = checkpoint.load(good)
+    metadata = json.loads(json.dumps(loaded.info.metadata))
+    metadata["network"]["input_px"] = input_px
+    path = tmp_path / "odd.safetensors"
+    save_file(loaded.network.state_dict(), path, metadata={"bonesight": json.dumps(metadata)})
+    with pytest.raises(UserError, match="another network shape"):
+        checkpoint.load(path)
 
 
 @pytest.mark.parametrize("further", [(1, 2), (0, 9, 0), (0, -1, 0), (0, 0.5, 0)])

@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import gradient
 
-from core import checkpoint, network
+from core import checkpoint, network, network_size
 from core.predictor import Predictor
 from core.reading import Reading
 
@@ -61,10 +61,10 @@ def test_the_network_has_the_published_size() -> None:
     assert backbone == 25_557_032 - 1000 * 2049  # the well-known ResNet-50 without its classifier
     head = (2048 + 256 + 256) * 256 * 16 + 3 * 2 * 256 + 2 * (256 * 16 + 16)
     model = network.build("resnet50")
-    assert network.count_parameters(model) == backbone + head == 34_003_552
+    assert network_size.count_parameters(model) == backbone + head == 34_003_552
     deconvolutions = (8**2 * 2048 + 16**2 * 256 + 32**2 * 256) * 256 * 16
     trunk = 4.089e9 * (256 / 224) ** 2  # multiply-accumulates of ResNet-50 at 224 px, its classifier apart
-    assert network.count_macs(model) == pytest.approx(trunk + deconvolutions + 64**2 * 256 * 32, rel=0.005)
+    assert network_size.count_macs(model) == pytest.approx(trunk + deconvolutions + 64**2 * 256 * 32, rel=0.005)
 
 
 def test_the_keys_are_the_documented_ones() -> None:

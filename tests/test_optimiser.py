@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from test_training import tiny_config, trainer
-from torch import nn
+from torch import Tensor, nn
 
-from core import checkpoint
+from core import checkpoint, network
 from core.errors import UserError
 from train import card
 from train.engine import Trainer
 from train.muon import ADAM_RMS, Muon, orthogonalised
+from train.resizing import weights_for
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16), (3, 8, 40)])
@@ -108,6 +110,46 @@ def test_a_deeper_network_goes_on_from_the_weights_of_a_shallower_one_and_not_th
     grown = run.save_checkpoint()
     with pytest.raises(UserError, match="is deeper than the network configured"):
         trainer(tmp_path, settings).begin_with(str(grown))
+
+
+@pytest.mark.parametrize("preset", ["compact", "paper"])
+def test_depths_are_read_from_a_larger_input_as_from_the_one_that_was_learned(preset: str) -> None:
+    small, large = network.build(preset), network.build(preset, input_px=320)
+    linear = small.depth_linear
+    assert isinstance(linear, torch.nn.Linear)
+    side = math.isqrt(linear.in_features // (channels := 112 if preset == "compact" else 256))
+    # What a joint's depth owes to each place rises to one side, to another extent for each joint and channel.
+    tilt = torch.linspace(-1.0, 1.0, side).view(1, 1, 1, side)
+    level, slope = torch.randn(2, 16, channels, 1, 1)
+    with torch.no_grad():
+        linear.weight.copy_((level + slope * tilt).expand(16, channels, side, side).reshape(16, -1))
+    weights = weights_for(small, large.config)
+    large.load_state_dict(weights)
+    features = torch.randn(1, channels, 1, 1)
+    read = [told(model, features) for model in (small, large)]
+    assert torch.allclose(*read, rtol=1e-4, atol=1e-4)
+    assert all(
+        torch.equal(weights[name], tensor) for name, tensor in small.state_dict().items() if "linear" not in name
+    )
+
+
+def told(model: network.PoseNetwork, features: Tensor) -> Tensor:
+    """Return the depths of a network whose last features are the same everywhere."""
+    linear = model.depth_linear
+    assert isinstance(linear, torch.nn.Linear)
+    places = linear.in_features // features.shape[1]
+    everywhere = features.expand(1, features.shape[1], 1, places).flatten(1)
+    return linear(everywhere / getattr(model, "bottom_places", 1))
+
+
+def test_a_run_at_a_larger_input_begins_with_the_weights_of_a_smaller_one(tmp_path: Path, weights: Path) -> None:
+    settings = tiny_config()
+    larger = dataclasses.replace(settings, network=dataclasses.replace(settings.network, input_px=192))
+    run = trainer(tmp_path, larger)
+    run.begin_with(str(weights))
+    assert checkpoint.load(run.save_checkpoint()).network.config.input_px == 192
+    given = checkpoint.load(weights).network.state_dict()
+    assert torch.equal(run.model.state_dict()["stem.0.0.weight"], given["stem.0.0.weight"])
 
 
 @pytest.mark.parametrize(("before", "after"), [("adamw", "muon"), ("muon", "adamw"), ("rmsprop", "adamw")])

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from core.errors import INTERRUPTED, UserError
-from core.network import PRESETS
 from core.predictor import choose_device
 from train import config as configuration
 from train import distributed, fitting, sources
@@ -100,7 +99,7 @@ def _trainer(config: Config, data: Path, out: Path, device: str, group: Group) -
     torch.set_num_threads(config.run.threads or max(1, (os.cpu_count() or 1) // group.size_here))
     with group.one_before_the_others():
         opened = sources.open_sets(config, data, out.parent / "cache")
-    side = PRESETS[config.network.preset][0].input_px
+    side = config.network.shape().input_px
     planner = Planner(config, side, opened.photos, opened.people, opened.empty, rows)
     batches: Maker = BatchMaker(planner) if device == "cpu" else DeviceBatchMaker(planner, device)
     validation = None

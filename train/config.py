@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from core import network
 from core.errors import UserError
 from core.geometry import Weighting
-from core.network import PRESETS, MapKind, PoseNetwork
+from core.network import PRESETS, MapKind, NetworkConfig, PoseNetwork
 from train.augment import AugmentConfig
 from train.losses import LossWeights
 
@@ -21,15 +21,24 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class NetworkSection:
-    """``[network]``: which preset, what its maps mean, and how much deeper it is made (``NetworkConfig.further``)."""
+    """``[network]``: which preset, and in what it differs from it (see ``core.network.configured``)."""
 
     preset: str = "compact"
     maps: MapKind = "softmax"
     further: tuple[int, ...] = ()
+    input_px: int | None = None
 
     def build(self) -> PoseNetwork:
         """Return the network with fresh weights."""
-        return network.build(self.preset, self.maps, self.further)
+        return network.build(self.preset, self.maps, self.further, self.input_px)
+
+    def shape(self) -> NetworkConfig:
+        """Return the network's shape without building it.
+
+        Raises:
+            ValueError: a setting does not fit the preset.
+        """
+        return network.configured(self.preset, self.maps, self.further, self.input_px)
 
 
 Kind = Literal["lspet", "lsp", "mpii", "human36m", "mpi_inf_3dhp", "rendered"]
@@ -242,7 +251,7 @@ def _check(config: Config) -> None:
     if config.network.preset not in PRESETS:
         raise _wrong("network.preset", config.network.preset, list(PRESETS))
     try:
-        network.configured(config.network.preset, config.network.maps, config.network.further)
+        config.network.shape()
     except ValueError as error:
         raise UserError(str(error), "mend it or leave it out") from error
     if not config.stage:

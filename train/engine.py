@@ -27,6 +27,7 @@ from train.interrupting import interruptible
 from train.log import Log, Meter
 from train.losses import total_loss
 from train.muon import Muon
+from train.resizing import weights_for
 from train.states import Averaged
 from train.validation import Validation
 
@@ -152,19 +153,22 @@ class Trainer:
     def begin_with(self, name_or_path: str) -> None:
         """Take the weights of a checkpoint as the first ones; the optimiser starts anew.
 
-        Blocks that the checkpoint lacks (``network.further``) begin by passing on what they are given.
+        Blocks that the checkpoint lacks (``network.further``) begin by passing on what they are given; its input may
+        have another size (``network.input_px``).
 
         Raises:
             UserError: there is none, or it is of another network.
         """
         loaded = checkpoint.load(name_or_path)
         given, told = loaded.network, loaded.info.metadata
-        if replace(given.config, further=()) != replace(self.model.config, further=()):
+        own_shape = self.model.config
+        alike = replace(own_shape, further=given.config.further)
+        if replace(alike, input_px=given.config.input_px, heatmap_px=given.config.heatmap_px) != given.config:
             raise UserError(
                 f"{name_or_path} holds another network than the one configured ({given.config.preset})",
                 "give run.weights of the same network, or set network.preset and network.maps",
             )
-        weights = given.state_dict()
+        weights = weights_for(given, own_shape)
         own = self.model.state_dict()
         if not weights.keys() <= own.keys():
             raise UserError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from core.reading import Reading
 
 if TYPE_CHECKING:
     from core.locate import Candidate, Locator
+    from core.timed import TimedPredictor
+
+Answer = TypeVar("Answer")
 
 
 @cache
@@ -47,6 +50,9 @@ class Model(Protocol):
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return the pose of the person in the box, or of the person it finds."""
 
+    def people(self, rgb: NDArray[np.uint8], locator: Locator) -> Sequence[Candidate]:
+        """Return everybody whom the locating network proposes and this model confirms, the surest first."""
+
 
 class Backend(Protocol):
     """Lists and loads checkpoints."""
@@ -68,8 +74,11 @@ class Backend(Protocol):
     def load(self, source: str) -> Model:
         """Load a bundled name or a file; raise UserError for a bad one."""
 
-    def people(self, rgb: NDArray[np.uint8]) -> Sequence[Candidate]:
-        """Name everybody in a picture, the surest first; raise UserError for a damaged installation."""
+    def people(self, rgb: NDArray[np.uint8], model: Model | None) -> Sequence[Candidate]:
+        """Name everybody in a picture, the surest first, as the model confirms them, if there is one.
+
+        Raise UserError for a damaged installation.
+        """
 
 
 def load_library() -> bool:
@@ -139,10 +148,10 @@ class TorchBackend:
             self.engine, self.engine_fault = "torch", error
             return model
 
-    def people(self, rgb: NDArray[np.uint8]) -> Sequence[Candidate]:
-        """Ask the locating network, nobody where it is not bundled.
+    def people(self, rgb: NDArray[np.uint8], model: Model | None) -> Sequence[Candidate]:
+        """Ask the locating network, and the model about those whom it proposes; nobody where it is not bundled.
 
-        On the processor always: it is quick there, and a graphics card that is full does not matter.
+        The locating network runs on the processor always: it is quick there, and a full graphics card does not matter.
         """
         from core.locate import Locator
 
@@ -150,7 +159,7 @@ class TorchBackend:
             if Locator.bundled() is None:
                 return ()
             self._locator = Locator.load(device="cpu")
-        return self._locator.find(rgb)
+        return self._locator.find(rgb) if model is None else model.people(rgb, self._locator)
 
 
 class TorchModel:
@@ -176,15 +185,24 @@ class TorchModel:
         return str(self._predictor.device)
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
-        """Return the pose of the person in the box, or of the person it finds.
+        """See ``Model``."""
 
-        A graphics card that is full or gone is left for the processor, for good: slower is better than nothing.
-        """
-        self._predictor.reading = reading
+        def ask(predictor: TimedPredictor) -> Pose:
+            predictor.reading = reading
+            return predictor.predict(rgb, box=box)
+
+        return self._asked(ask)
+
+    def people(self, rgb: NDArray[np.uint8], locator: Locator) -> Sequence[Candidate]:
+        """See ``Model``."""
+        return self._asked(lambda predictor: predictor.people(rgb, locator))
+
+    def _asked(self, ask: Callable[[TimedPredictor], Answer]) -> Answer:
+        # A graphics card that is full or gone is left for the processor, for good: slower is better than nothing.
         try:
-            return self._predictor.predict(rgb, box=box)
+            return ask(self._predictor)
         except RuntimeError:  # also what torch raises for memory that a card does not have
             if self.device == "cpu":
                 raise
             self._take("cpu")
-            return self.predict(rgb, box, reading)
+            return ask(self._predictor)

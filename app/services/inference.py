@@ -119,7 +119,7 @@ class InferenceService(Worker):
         elif topic == "run":
             self._step(request)
         elif topic == "live":
-            request.run(self._model, self.backend.people)
+            request.run(self._model, lambda rgb: self.backend.people(rgb, self._model))
         elif topic == "people":
             self._find_people(*request)
         else:
@@ -174,7 +174,7 @@ class InferenceService(Worker):
 
     def _find_people(self, token: int, rgb: NDArray[np.uint8]) -> None:
         try:
-            self.people.emit(token, self.backend.people(rgb))
+            self.people.emit(token, self.backend.people(rgb, self._model))
         except UserError as error:
             self.people_failed.emit(token, error)
         except Exception as error:  # noqa: BLE001  # out of memory: the window goes on

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.locate.candidates import Candidate, read_maps
+from core.locate.confirming import Confirming
 
 if TYPE_CHECKING:
     from core.locate.network import LocateNetwork
@@ -29,6 +30,9 @@ class Locator:
         area_px: the picture is shrunk to so many pixels, its shape kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         metadata: what its file says of it.
+
+    Attributes:
+        confirming: how the pose network confirms whom it proposes; None where its file does not say.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Locator:
         self.threshold = threshold
         self.area_px = area_px
         self.metadata = metadata or {}
+        rule = self.metadata.get("confirming")
+        self.confirming = None if rule is None else Confirming.from_dict(rule)
         self._device = choose_device(device)
         self._dtype = fast_precision(self._device)
         self._model = place(network.folded(copy.deepcopy(model)), self._device)
@@ -70,7 +76,7 @@ class Locator:
         return cls(model, float(metadata["threshold"]), int(metadata["area_px"]), device, metadata)
 
     def find(self, picture: NDArray[np.uint8], threshold: float | None = None) -> list[Candidate]:
-        """Return everybody in an (h, w, 3) RGB picture, the surest first; nobody is an empty list.
+        """Return whom the network sees in an (h, w, 3) RGB picture, the surest first; nobody is an empty list.
 
         Args:
             picture: of any size.

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from core.checkpoint import as_stored, weights_sha256, write_file
 from core.errors import UserError
+from core.locate.confirming import Confirming
 from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork, fits_further
 
 SCHEMA: Final = "bonesight.locator/1"
@@ -167,6 +168,8 @@ def load(path: Path) -> tuple[LocateNetwork, dict[str, Any]]:
         raise UserError(f"{path.name} holds weights that are not numbers", _AGAIN)
     try:
         float(metadata["threshold"]), int(metadata["area_px"])
+        if "confirming" in metadata:
+            Confirming.from_dict(metadata["confirming"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} does not tell its threshold", _AGAIN) from error
     model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})

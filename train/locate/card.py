@@ -16,7 +16,7 @@ from core.checkpoint import sha256, write_file
 from core.errors import UserError
 from core.export import write_atomically
 from core.locate import network
-from core.network import count_parameters
+from core.network_size import count_parameters
 from train import tool
 from train.evaluation.printing import with_interval
 
@@ -95,8 +95,11 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
             f"people, and somebody in {choosing['photos_with_somebody_percent']:.1f} % of {choosing['photos']} photos."
             + (" (The weights it began with had been trained on these too.)" if begun else ""),
         ]
+    rule = metadata.get("confirming")
+    if rule:
+        lines += ["", *_confirming(rule)]
     if "figures" in metadata:
-        lines += ["", "## Measured", "", f"`{_COMMAND.format(name=path.name)}`", *_figures(metadata["figures"])]
+        lines += ["", "## Measured", "", f"`{_COMMAND.format(name=path.name)}`", *_measured(metadata["figures"])]
     lines += [
         "",
         "## What it is not for",
@@ -109,11 +112,39 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _figures(figures: dict[str, Any]) -> list[str]:
+def _confirming(rule: dict[str, Any]) -> list[str]:
+    by = rule["chosen_by"]
+    lines = [
+        "In the program the pose network confirms whom this one proposes (`core/locate/confirming.py`): somebody with "
+        f"a score of at least {rule['proposed']:g} is there if the score's logit and {rule['weight']:g} times the pose "
+        f"network's mean confidence come to {rule['limit']:.2f}. That limit keeps at least {100 * by['quiet']:g} % of "
+        f"{by['places']} held-out places quiet with `{by['checkpoint']}` (`python -m train.locate.confirming`). Chosen "
+        "on one half of these places and measured on the other:",
+        "",
+        f"| limit | nobody found in places, % | {' | '.join(f'{title}: found, %' for title in _KINDS.values())} |",
+        "|---|---|" + "---|" * len(_KINDS),
+    ]
+    for half in by["halves"]:
+        found = " | ".join(f"{half[f'{name}_found_percent']:.1f}" for name in _KINDS)
+        lines.append(f"| {half['limit']:.2f} | {half['nobody_found_percent']:.1f} | {found} |")
+    return lines
+
+
+def _measured(figures: dict[str, Any]) -> list[str]:
     lines = [
         "",
         "A person is found when a candidate's box and that of the labelled joints overlap by half (intersection over "
         "union); held-out pictures.",
+    ]
+    if "confirmed" in figures:
+        by = figures["confirmed"]["checkpoint"]
+        lines += ["", f"Confirmed by `{by}`, as the program does it:", *_figures(figures["confirmed"])]
+        lines += ["", "This network alone, at its threshold:"]
+    return [*lines, *_figures(figures)]
+
+
+def _figures(figures: dict[str, Any]) -> list[str]:
+    lines = [
         "",
         "| pictures | found, % | best candidate right, % | found as squares, % |",
         "|---|---|---|---|",

@@ -8,8 +8,9 @@ Four kinds of held-out pictures, drawn alike in every run:
 * rendered people of the test split, put there likewise;
 * the places themselves, without anybody.
 
-A person is found when a candidate's box and the box of the joints overlap by at least half (intersection over union).
-Photos hold other people too, of whom nothing is known: so besides the best candidate all are asked.
+All of it twice: by the locating network alone, and with the pose network confirming whom it proposes, as the program
+does it. A person is found when a candidate's box and the box of the joints overlap by at least half (intersection over
+union). Photos hold other people too, of whom nothing is known: so besides the best candidate all are asked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -26,10 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from core import crop
+from core import checkpoint, crop
+from core.commands import predicting
 from core.errors import UserError
 from core.export import write_atomically
-from core.locate import Locator, box_of_joints, overlap
+from core.locate import Find, Locator, box_of_joints, overlap
 from train.datasets import empty, lsp, rendered
 from train.evaluation import intervals
 from train.locate import scenes
@@ -48,6 +51,21 @@ Case = tuple[NDArray[np.uint8], crop.Box, float]
 """A picture, the box of the person in it, and the share of the height that the joints take."""
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Pictures that nothing was trained on: photos, rendered people, places without people."""
+
+    photos: Sequence[Source]
+    people: Sequence[Source]
+    places: Sequence[Source]
+
+    def cases(self) -> Iterator[tuple[str, Iterator[Case]]]:
+        """Yield the kinds of pictures with people, with a name each."""
+        yield "photos", _as_they_are(self.photos)
+        yield "photos_at_any_size", zoomed(self.photos, self.places, 1)
+        yield "rendered_at_any_size", zoomed(self.people, self.places, 2)
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; returns the exit code. Takes the arguments of ``evaluate``.
 
@@ -58,18 +76,31 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) is None:
             raise UserError(f"--dataset locate needs --{name}", f"give --{name} DIR")
     locator = Locator.load(args.locator, args.device)
+    sets = held_out(args)
+    figures = {"schema": SCHEMA, "locator": told_of(locator), **measure(locator.find, sets)}
+    if locator.confirming is not None:
+        predictor = predicting.predictor(checkpoint.load(args.checkpoint), args)
+        found = measure(lambda picture: predictor.people(picture, locator), sets)
+        figures["confirmed"] = {"checkpoint": predictor.checkpoint.info.name, **found}
+    show(figures)
+    if args.json is not None:
+        write_atomically(args.json, (json.dumps(figures, indent=1) + "\n").encode())
+    return 0
+
+
+def held_out(args: argparse.Namespace) -> HeldOut:
+    """Open the sets that the arguments name.
+
+    Raises:
+        UserError: one is not there.
+    """
     places = [of_sample(sample) for sample in empty.samples(args.empty, held_out=True)]
     if not places:
         raise UserError(f"{args.empty} holds no pictures that training holds out", "give another folder")
     folder = lsp.find(args.data)
     split = lsp.read_split(folder, args.split or ("val.txt" if lsp.kind(folder) == "lspet" else "test"))
     photos = [of_sample(sample) for sample in lsp.samples(folder, split)]
-    people = [of_sample(sample) for sample in rendered.samples(args.rendered)]
-    figures = {"schema": SCHEMA, "locator": told_of(locator), **measure(locator, photos, people, places)}
-    show(figures)
-    if args.json is not None:
-        write_atomically(args.json, (json.dumps(figures, indent=1) + "\n").encode())
-    return 0
+    return HeldOut(photos, [of_sample(sample) for sample in rendered.samples(args.rendered)], places)
 
 
 def told_of(locator: Locator) -> dict[str, Any]:
@@ -78,20 +109,14 @@ def told_of(locator: Locator) -> dict[str, Any]:
         "weights_sha256": locator.metadata.get("weights_sha256"),
         "threshold": locator.threshold,
         "area_px": locator.area_px,
+        "confirming": None if locator.confirming is None else locator.confirming.to_dict(),
     }
 
 
-def measure(
-    locator: Locator, photos: Sequence[Source], people: Sequence[Source], places: Sequence[Source]
-) -> dict[str, Any]:
-    """Return all figures; see the module."""
-    return {
-        "photos": _found(locator, "photos", lambda: _as_they_are(photos), len(photos)),
-        "photos_at_any_size": _found(locator, "photos, any size", lambda: zoomed(photos, places, 1), len(photos)),
-        "rendered_at_any_size": _found(locator, "rendered, any size", lambda: zoomed(people, places, 2), len(people)),
-        "empty": _quiet(locator, places),
-        "milliseconds": _milliseconds(locator, photos[0].image),
-    }
+def measure(find: Find, sets: HeldOut) -> dict[str, Any]:
+    """Return all figures of one way to find people; see the module."""
+    found = {name: _found(find, name, cases) for name, cases in sets.cases()}
+    return {**found, "empty": _quiet(find, sets.places), "milliseconds": _milliseconds(find, sets.photos[0].image)}
 
 
 def _as_they_are(photos: Sequence[Source]) -> Iterator[Case]:
@@ -116,10 +141,10 @@ def zoomed(people: Sequence[Source], places: Sequence[Source], seed: int) -> Ite
             yield canvas.image, canvas.boxes[0], float(np.ptp(joints[:, 1])) / size[1]
 
 
-def _found(locator: Locator, name: str, cases: Callable[[], Iterator[Case]], count: int) -> dict[str, Any]:
+def _found(find: Find, name: str, cases: Iterable[Case]) -> dict[str, Any]:
     any_right, best_right, square_right, shares, named = [], [], [], [], []
-    for picture, box, share in tqdm(cases(), total=count, desc=name, unit="picture"):
-        candidates = locator.find(picture)
+    for picture, box, share in tqdm(cases, desc=name, unit="picture"):
+        candidates = find(picture)
         overlaps = [overlap(candidate.box_px, box) for candidate in candidates]
         any_right.append(max(overlaps, default=0.0) >= ENOUGH)
         best_right.append(bool(overlaps) and overlaps[0] >= ENOUGH)
@@ -147,8 +172,8 @@ def _by_size(right: NDArray[np.float64], shares: NDArray[np.float64]) -> dict[st
     return out
 
 
-def _quiet(locator: Locator, places: Sequence[Source]) -> dict[str, Any]:
-    nothing = np.array([not locator.find(place.image) for place in places], dtype=np.float64)
+def _quiet(find: Find, places: Sequence[Source]) -> dict[str, Any]:
+    nothing = np.array([not find(place.image) for place in places], dtype=np.float64)
     return {
         "pictures": len(places),
         "nobody_found_percent": 100.0 * float(nothing.mean()),
@@ -156,12 +181,12 @@ def _quiet(locator: Locator, places: Sequence[Source]) -> dict[str, Any]:
     }
 
 
-def _milliseconds(locator: Locator, picture: NDArray[np.uint8]) -> dict[str, Any]:
+def _milliseconds(find: Find, picture: NDArray[np.uint8]) -> dict[str, Any]:
     frame = scenes.ground(Source(picture, np.zeros((16, 2)), np.zeros(16, bool)), SIZES[0], (0, 0, 1, 1), False)
     seconds = []
     for number in range(TIMED + 3):
         began = time.perf_counter()
-        locator.find(frame)
+        find(frame)
         if number >= 3:
             seconds.append(time.perf_counter() - began)
     return {"picture": "640 x 480", "rounds": TIMED, "median": 1000.0 * statistics.median(seconds)}
@@ -171,7 +196,14 @@ def show(figures: dict[str, Any]) -> None:
     """Print the figures for people."""
     told = figures["locator"]
     asked = f"threshold {told['threshold']:.2f}, input of {told['area_px']} px; overlap at least {ENOUGH:g}"
-    print(f"finding people, {asked}")
+    print(f"finding people by the locating network alone, {asked}")
+    _show(figures)
+    if "confirmed" in figures:
+        print(f"\nproposed by the locating network, confirmed by {figures['confirmed']['checkpoint']}")
+        _show(figures["confirmed"])
+
+
+def _show(figures: dict[str, Any]) -> None:
     titles = {
         "photos": "photos as they are",
         "photos_at_any_size": "photos, 12 to 90 % of the height",
