@@ -297,7 +297,8 @@ def load(name_or_path: str | Path) -> Checkpoint:
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{info.path.name} holds a damaged pictorial structure ({error})", _USE_ANOTHER) from error
     try:
-        model = network.build(info.preset, wanted.get("maps"), wanted.get("further", ()), wanted.get("input_px"))
+        with network.Undrawn():
+            model = network.build(info.preset, wanted.get("maps"), wanted.get("further", ()), wanted.get("input_px"))
         same = model.config.to_dict() == wanted
     except (ValueError, TypeError):
         same = False

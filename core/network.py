@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from core.skeleton import JOINT_COUNT
 
@@ -351,6 +352,21 @@ def build(
     """Build a preset with fresh weights; arguments and errors as for ``configured``."""
     _, make = PRESETS[preset]
     return make(configured(preset, maps, further, input_px))
+
+
+class Undrawn(TorchFunctionMode):
+    """While active, new modules do not draw their first weights: a third of the time that loading a file takes.
+
+    Only for networks whose every weight is then loaded: until then they hold whatever was in that memory.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Leave out what ``torch.nn.init`` would do; see ``torch.overrides``."""
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return (kwargs or {}).get("tensor", *args)
+        return function(*args, **(kwargs or {}))
 
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -100,6 +100,21 @@ def test_empty_truncated_text_and_foreign_files_are_refused(good: Path, tmp_path
     assert "there is no checkpoint" in refused(tmp_path / "absent.safetensors")
 
 
+@pytest.mark.parametrize("preset", list(network.PRESETS))
+def test_loading_draws_no_weights_that_it_then_throws_away(preset: str, tmp_path: Path) -> None:
+    path = tmp_path / "kept.safetensors"
+    written = network.build(preset)
+    checkpoint.save(path, written, geometry_loss=False, record={}, stored="float16")
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    loaded = checkpoint.load(path).network.state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, tensor in written.state_dict().items():
+        assert torch.equal(loaded[name], tensor.half().float() if tensor.ndim > 1 else tensor), name
+    network.build(preset)
+    assert not torch.equal(torch.get_rng_state(), before), "a network to train draws its own"
+
+
 FURTHER = (0, 2, 3)
 
 

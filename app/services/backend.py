@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,8 @@ class TorchBackend:
         self.engine: EngineName = "torch"
         self.engine_fault: UserError | None = None
         self._locator: Locator | None = None
+        # While the window is made: it takes a third of a second and, unlike the import, nothing of Python.
+        threading.Thread(target=load_library, name="library", daemon=True).start()
 
     def prepare(self) -> None:
         """Import torch and leave one core to the window."""

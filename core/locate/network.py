@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from core.checkpoint import as_stored, weights_sha256, write_file
 from core.errors import UserError
 from core.locate.confirming import Confirming
-from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork, fits_further
+from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork, Undrawn, fits_further
 
 SCHEMA: Final = "bonesight.locator/1"
 STRIDE: Final = 8
@@ -158,7 +158,8 @@ def load(path: Path) -> tuple[LocateNetwork, dict[str, Any]]:
     """
     tensors, metadata = read(path)
     try:
-        model = LocateNetwork(metadata.get("further", ()))
+        with Undrawn():
+            model = LocateNetwork(metadata.get("further", ()))
     except (ValueError, TypeError) as error:
         raise UserError(f"{path.name} holds a network of a shape that is not known", _AGAIN) from error
     expected = model.state_dict()
