@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.comparing import Comparing
@@ -54,21 +53,6 @@ class OtherSpace(QWidget):
         self.setVisible(views and (there or len(comparing.others) > 1))
         if self.panel is not None:
             self.panel.setVisible(there)
-        self._settle()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """See to it that the canvas is where the panel is."""
-        super().resizeEvent(event)
-        self._settle()
-
-    def moveEvent(self, event: QMoveEvent) -> None:  # noqa: N802
-        """See to it that the canvas is where the panel is."""
-        super().moveEvent(event)
-        self._settle()
-
-    def _settle(self) -> None:
-        if self.panel is not None:
-            QTimer.singleShot(0, self.panel, self.panel.put_in_place)
 
     def _make(self) -> None:
         leader = self._leader

@@ -19,6 +19,7 @@ from app.colours import Rgb, bone_colours, joint_colours
 from app.notifications import Notifier
 from app.state import AppState
 from app.theme import ThemeWatcher
+from app.views.native_place import NativePlace
 from app.views.panel import LOWEST_PX, EmptyState, Panel
 from app.views.space_film import SpaceFilm
 from app.views.turning import AutoTurn
@@ -152,6 +153,7 @@ class Skeleton3DPanel(Panel):
         native.setAccessibleName("3D skeleton")
         native.setToolTip("Drag to turn, wheel to zoom, Shift + drag to move")
         self._inside.addWidget(native)
+        NativePlace(native, self._holder)
 
     def _add_presets(self) -> None:
         self._group = QButtonGroup(self)
@@ -218,11 +220,6 @@ class Skeleton3DPanel(Panel):
         """Put the whole body in view without turning."""
         if self.scene is not None:
             self.scene.fit()
-
-    def put_in_place(self) -> None:
-        """Fill the panel: a native child may be left elsewhere when its window grows while it is first shown."""
-        if self.scene is not None and self.scene.canvas.native.geometry() != self._holder.rect():
-            self.scene.canvas.native.setGeometry(self._holder.rect())
 
     def picture(self) -> QImage | None:
         """Return what the view shows, for export."""
