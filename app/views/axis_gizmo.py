@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 from vispy import scene
 
 from app.theme import Theme
+from app.views import name_places
 
 _ARM_PX = 34.0
 _LOWEST_PX = 160.0
 """In a lower view the cross would lie over the body."""
 _CORNER_PX = (62.0, 62.0)
-_NAME_PX = np.array([48.0, 14.0])
+_GAPS_PX = np.array([3.0, 5.0])
+_SIZE_PT = 8.0
+_SAMPLES = 12
+"""Points of each axis that names keep off."""
 _NAMES = ("x right", "y down", "z away")
 _WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """The pose's x, y, z in world coordinates (x right, y away, z up)."""
@@ -32,17 +36,29 @@ def screen_axes(azimuth: float, elevation: float) -> NDArray[np.float64]:
     return np.stack([_WORLD @ right, -(_WORLD @ up), _WORLD @ towards], axis=1)
 
 
-def apart(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Move names that would lie over each other to lines of their own: (N, 2) middles, in pixels."""
-    out = places.copy()
-    for index in np.argsort(-places[:, 1])[1:]:
-        for other in np.argsort(-places[:, 1]):
-            if other == index:
-                break
-            near = abs(out[index] - out[other]) < _NAME_PX
-            if near.all():
-                out[index, 1] = out[other, 1] - _NAME_PX[1]
-    return out
+def name_boxes(
+    seen: NDArray[np.float64], origin: NDArray[np.float64], sizes: NDArray[np.float64], view: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return (3, 4) left, top, right, bottom of the axes' names: beside the tips, off each other and off the lines.
+
+    Args:
+        seen: (3, 2) the axes as seen, of length 1 at most; one that points at the viewer has none.
+        origin: where they start, pixels.
+        sizes: (3, 2) of the names, pixels.
+        view: width and height of the view, pixels.
+    """
+    tips = seen * _ARM_PX
+    middles = origin + tips[:, None] + name_places.WAYS * (sizes[:, None] / 2 + _GAPS_PX)
+    boxes = name_places.boxes_about(middles, sizes)
+    # Onwards from the tip; where there is hardly an arm, away from the other two.
+    onwards = seen + 0.4 * (tips - tips.mean(axis=0)) / _ARM_PX
+    ways = name_places.WAYS / np.linalg.norm(name_places.WAYS, axis=1, keepdims=True)
+    lines = (origin + tips[:, None] * np.linspace(0.0, 1.0, _SAMPLES)[:, None]).reshape(-1, 2)
+    costs = -onwards @ ways.T + name_places.covered(boxes, lines, 1.0)
+    costs += _SAMPLES * name_places.leaves(boxes, view)
+    # The longest arms first: their names have one good place, the others' several.
+    chosen = name_places.place(boxes, costs, np.argsort(-np.linalg.norm(seen, axis=1)), always=3)
+    return np.take_along_axis(boxes, chosen[:, None, None], axis=1)[:, 0]
 
 
 class AxisGizmo:
@@ -51,7 +67,7 @@ class AxisGizmo:
     def __init__(self, canvas: scene.SceneCanvas) -> None:
         parent = canvas.scene
         self._lines = scene.visuals.Line(parent=parent, connect="segments", method="gl", width=2, antialias=False)
-        self._names = scene.visuals.Text(list(_NAMES), parent=parent, font_size=8, face="DejaVu Sans")
+        self._names = scene.visuals.Text(list(_NAMES), parent=parent, font_size=_SIZE_PT, face=name_places.FACE)
         for order, visual in enumerate((self._lines, self._names)):
             visual.order = 100 + order
             visual.set_gl_state(
@@ -59,7 +75,14 @@ class AxisGizmo:
                 blend_func=("src_alpha", "one_minus_src_alpha"),
             )  # fmt: skip
         self._colours = np.ones((3, 4), dtype=np.float32)
-        self._last = (0.0, 0.0, 400.0)
+        self._canvas = canvas
+        self._last = (0.0, 0.0, (400.0, 400.0))
+        self._box: NDArray[np.float64] | None = None
+
+    @property
+    def area(self) -> tuple[NDArray[np.float64], ...]:
+        """The box of (4,) pixels in which it is drawn, none where there is no room for it."""
+        return () if self._box is None else (self._box,)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of the theme."""
@@ -68,25 +91,23 @@ class AxisGizmo:
         self._colours = np.array([(*(shade * value for value in colour), 1.0) for colour in bright], dtype=np.float32)
         self._draw()
 
-    def turn(self, azimuth: float, elevation: float, height: float) -> None:
-        """Follow the camera; ``height`` is the canvas's in pixels."""
-        wanted = (azimuth, elevation, height)
+    def turn(self, azimuth: float, elevation: float, view: tuple[float, float]) -> None:
+        """Follow the camera; ``view`` is the canvas's width and height in pixels."""
+        wanted = (azimuth, elevation, view)
         if wanted != self._last:
             self._last = wanted
             self._draw()
 
     def _draw(self) -> None:
-        azimuth, elevation, height = self._last
-        self._lines.visible = self._names.visible = height >= _LOWEST_PX
-        origin = np.array([_CORNER_PX[0], height - _CORNER_PX[1]])
+        azimuth, elevation, view = self._last
+        self._lines.visible = self._names.visible = view[1] >= _LOWEST_PX
+        origin = np.array([_CORNER_PX[0], view[1] - _CORNER_PX[1]])
         seen = screen_axes(azimuth, elevation)[:, :2]
         tips = origin + seen * _ARM_PX
         points = np.stack([np.broadcast_to(origin, (3, 2)), tips], axis=1).reshape(-1, 2)
         self._lines.set_data(pos=points.astype(np.float32), color=np.repeat(self._colours, 2, axis=0))
-        # An axis that points at the viewer keeps its name a little off the others.
-        reach = np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)
-        places = tips + seen / reach * np.array([18.0, 10.0])
-        # No name leaves the view at its left.
-        places[:, 0] = np.maximum(places[:, 0], _NAME_PX[0] / 2 + 2.0)
-        self._names.pos = apart(places)
+        boxes = name_boxes(seen, origin, name_places.text_sizes(_NAMES, _SIZE_PT, self._canvas.dpi), view)
+        self._names.pos = (boxes[:, :2] + boxes[:, 2:]) / 2
         self._names.color = self._colours
+        ends = np.concatenate([boxes.reshape(-1, 2), points])
+        self._box = np.concatenate([ends.min(axis=0), ends.max(axis=0)]) if self._lines.visible else None

@@ -14,11 +14,11 @@ from vispy import scene
 from vispy.color import Color
 
 from app.colours import TRUTH_COLOUR, Rgb, bone_colours, joint_colours
-from app.naming import short_joint_name
 from app.state import Display, HeatmapMode
 from app.theme import Theme
 from app.views import mesh3d
 from app.views.axis_gizmo import AxisGizmo
+from app.views.joint_names import JointNames
 from app.views.lit_visual import LitMesh
 from app.views.smooth_edges import SmoothEdges
 from core import skeleton
@@ -53,8 +53,9 @@ class Scene3D:
         self._ghost_depth = LitMesh(flat=True, parent=parent)
         self._ghost = LitMesh(parent=parent)
         self._gizmo = AxisGizmo(self.canvas)
-        names = [short_joint_name(joint) for joint in range(skeleton.JOINT_COUNT)]
-        self._labels = scene.visuals.Text(names, parent=parent, font_size=7, face="DejaVu Sans", anchor_x="left")
+        self.names = JointNames(self.canvas)
+        self._named_first: tuple[int, ...] = ()
+        self._turned = True
         self._set_states()
         self._body: NDArray[np.float64] | None = None
         self._ghost_body: NDArray[np.float64] | None = None
@@ -63,19 +64,20 @@ class Scene3D:
         self.paint_s = 0.0
         """How long the last painting took: much where OpenGL is software."""
         self._painting_since_s: float | None = None
-        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
+        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self.names):
             visual.visible = False
         self.canvas.events.draw.connect(self._light_from_eye, position="first")
+        self.canvas.events.draw.connect(self._place_names, position="first")
         self.canvas.events.draw.connect(self._note_painting, position="first")
         # Only then are the pixels made: a driver takes down what is drawn and does it when the buffers are swapped.
         self.canvas.native.frameSwapped.connect(self._note_painted)
-        self.canvas.events.resize.connect(lambda _event: self._turn_gizmo())
-        self.view.scene.transform.changed.connect(lambda _event: self._turn_gizmo())
+        self.canvas.events.resize.connect(lambda _event: self._note_turned())
+        self.view.scene.transform.changed.connect(lambda _event: self._note_turned())
 
     def _set_states(self) -> None:
-        # The floor and its shadow lie behind everything; labels in front of everything.
+        # The floor and its shadow lie behind everything; names are drawn by the canvas, in front of everything.
         orders = (self._shadow, self._floor, self._bones, self._joints, self._ghost_depth, self._ghost)
-        for order, visual in enumerate((*orders, self._labels)):
+        for order, visual in enumerate(orders):
             visual.order = order
         solid = {"depth_test": True, "blend": False, "color_mask": (True, True, True, True)}
         self._bones.set_gl_state(**solid)
@@ -87,7 +89,7 @@ class Scene3D:
             blend_func=("src_alpha", "one_minus_src_alpha"),
         )  # fmt: skip
         flat = {"depth_test": False, "blend": True, "color_mask": (True, True, True, True)}
-        for visual in (self._shadow, self._floor, self._labels):
+        for visual in (self._shadow, self._floor):
             visual.set_gl_state(**flat, blend_func=("src_alpha", "one_minus_src_alpha"))
 
     def _note_painting(self, _event: object) -> None:
@@ -103,7 +105,8 @@ class Scene3D:
         self._theme = theme
         self.canvas.bgcolor = theme.canvas
         self._gizmo.set_theme(theme)
-        self._labels.color = theme.text
+        self.names.set_theme(theme)
+        self._turned = True
         self._draw_floor()
         self.canvas.update()
 
@@ -140,9 +143,10 @@ class Scene3D:
         self._draw_shadow(bones)
         self._draw_floor()
         self._draw_ghosts(ghosts, ghost_colours)
-        if labels:
-            self._labels.pos = body + np.array([JOINT_RADIUS_MM * 1.4, 0.0, JOINT_RADIUS_MM])
-        self._labels.visible = labels
+        ends_first = () if bone is None else skeleton.BONES[bone].joints
+        self._named_first = tuple(dict.fromkeys(joint for joint in (chosen, *ends_first) if joint is not None))
+        self.names.visible = labels
+        self._turned = True
         self._bones.visible = self._joints.visible = self._shadow.visible = True
         self.canvas.update()
 
@@ -157,7 +161,7 @@ class Scene3D:
     def clear(self) -> None:
         """Show the floor alone."""
         self._body = self._ghost_body = None
-        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self._labels):
+        for visual in (self._shadow, self._bones, self._joints, self._ghost, self._ghost_depth, self.names):
             visual.visible = False
         self.canvas.update()
 
@@ -228,8 +232,18 @@ class Scene3D:
         for visual in (self._bones, self._joints, self._ghost):
             visual.set_eye(eye)
 
-    def _turn_gizmo(self) -> None:
-        self._gizmo.turn(self.camera.azimuth, self.camera.elevation, self.canvas.size[1])
+    def _note_turned(self) -> None:
+        self._turned = True
+
+    def _place_names(self, _event: object) -> None:
+        """Write axes and joints where they are seen now: once a drawing, however much was changed for it."""
+        if not self._turned:
+            return
+        self._turned = False
+        self._gizmo.turn(self.camera.azimuth, self.camera.elevation, self.canvas.size)
+        points = self.on_screen() if self.names.visible else None
+        if points is not None:
+            self.names.place(points, self._named_first, self._gizmo.area)
 
     def _draw_shadow(self, bones: mesh3d.Mesh) -> None:
         colour = np.array(Color(self._theme.shadow).rgba if self._theme else (0, 0, 0, 1), dtype=np.float32)
