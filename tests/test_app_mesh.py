@@ -7,7 +7,7 @@ import pytest
 from poses import STANDING_MM
 
 from app.views import mesh3d
-from app.views.axis_gizmo import apart, screen_axes
+from app.views.axis_gizmo import name_boxes, screen_axes
 from app.views.skeleton3d import ghost_joints
 from core import skeleton
 
@@ -64,12 +64,26 @@ def test_from_above_the_depth_points_up_the_screen() -> None:
     np.testing.assert_allclose(screen_axes(0.0, 90.0)[2, :2], [0.0, -1.0], atol=1e-12)
 
 
-def test_names_of_axes_never_lie_over_each_other() -> None:
+def test_names_of_axes_never_lie_over_each_other_or_over_an_axis() -> None:
+    origin, sizes = np.array([62.0, 338.0]), np.array([[40.0, 13.0], [42.0, 13.0], [43.0, 13.0]])
+    along = np.linspace(0.0, 1.0, 30)[:, None, None]
     for azimuth in range(-180, 180, 7):
         for elevation in (-20, 0, 4, 45, 90):
-            places = apart(screen_axes(azimuth, elevation)[:, :2] * 40)
-            gaps = np.abs(places[:, None] - places[None])[np.triu_indices(3, 1)]
-            assert ((gaps[:, 0] >= 47.9) | (gaps[:, 1] >= 13.9)).all(), (azimuth, elevation)
+            seen = screen_axes(azimuth, elevation)[:, :2]
+            boxes = name_boxes(seen, origin, sizes, (400.0, 400.0))
+            low, high = boxes[:, :2], boxes[:, 2:]
+            over = ((low[:, None] < high) & (high[:, None] > low)).all(axis=2)
+            assert (over == np.eye(3, dtype=bool)).all(), (azimuth, elevation)
+            # Half a pixel of a line's own width aside.
+            lines = origin + (34.0 * along * seen).reshape(-1, 1, 2)
+            assert not ((lines > low + 0.5) & (lines < high - 0.5)).all(axis=2).any(), (azimuth, elevation)
+            assert (low >= 0.0).all() and (high <= 400.0).all()
+
+
+def test_an_axis_that_points_at_the_viewer_has_its_name_away_from_the_others() -> None:
+    sizes = np.full((3, 2), [40.0, 13.0])
+    [_x, _y, z] = name_boxes(screen_axes(0.0, 0.0)[:, :2], np.array([62.0, 338.0]), sizes, (400.0, 400.0))
+    assert z[2] < 62.0 and z[3] < 338.0, "x goes right and y down: above at the left nothing else is"
 
 
 def test_the_ghost_of_the_same_body_in_another_size_is_the_body() -> None:

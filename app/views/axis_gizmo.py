@@ -15,6 +15,9 @@ _LOWEST_PX = 160.0
 _CORNER_PX = (62.0, 62.0)
 _GAPS_PX = np.array([3.0, 5.0])
 _SIZE_PT = 8.0
+_WAYS = np.concatenate([name_places.WAYS, [[0.5, -1.0], [0.5, 1.0], [-0.5, -1.0], [-0.5, 1.0]]])
+_OFF_OTHERS = 0.4
+"""How much a name keeps away from the other axes: enough to decide where its own has no arm."""
 _SAMPLES = 12
 """Points of each axis that names keep off."""
 _NAMES = ("x right", "y down", "z away")
@@ -48,17 +51,20 @@ def name_boxes(
         view: width and height of the view, pixels.
     """
     tips = seen * _ARM_PX
-    middles = origin + tips[:, None] + name_places.WAYS * (sizes[:, None] / 2 + _GAPS_PX)
+    middles = origin + tips[:, None] + _WAYS * (sizes[:, None] / 2 + _GAPS_PX)
     boxes = name_places.boxes_about(middles, sizes)
     # Onwards from the tip; where there is hardly an arm, away from the other two.
-    onwards = seen + 0.4 * (tips - tips.mean(axis=0)) / _ARM_PX
-    ways = name_places.WAYS / np.linalg.norm(name_places.WAYS, axis=1, keepdims=True)
+    onwards = seen + _OFF_OTHERS * (seen - seen.mean(axis=0))
+    ways = _WAYS / np.linalg.norm(_WAYS, axis=1, keepdims=True)
     lines = (origin + tips[:, None] * np.linspace(0.0, 1.0, _SAMPLES)[:, None]).reshape(-1, 2)
     costs = -onwards @ ways.T + name_places.covered(boxes, lines, 1.0)
     costs += _SAMPLES * name_places.leaves(boxes, view)
-    # The longest arms first: their names have one good place, the others' several.
-    chosen = name_places.place(boxes, costs, np.argsort(-np.linalg.norm(seen, axis=1)), always=3)
-    return np.take_along_axis(boxes, chosen[:, None, None], axis=1)[:, 0]
+    # So few can all be tried together.
+    over = _SAMPLES * name_places.overlap(boxes[:, None, :, None], boxes[None, :, None])
+    together = costs[0][:, None, None] + costs[1][:, None] + costs[2]
+    together = together + over[0, 1][:, :, None] + over[0, 2][:, None, :] + over[1, 2]
+    chosen = np.array(np.unravel_index(together.argmin(), together.shape))
+    return boxes[np.arange(len(boxes)), chosen]
 
 
 class AxisGizmo:

@@ -47,6 +47,11 @@ def leaves(boxes: NDArray[np.float64], view: tuple[float, float]) -> NDArray[np.
     return (boxes[..., :2] < _EDGE_PX).any(axis=2) | (boxes[..., 2:] > np.asarray(view) - _EDGE_PX).any(axis=2)
 
 
+def overlap(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return whether boxes (..., 4) lie over others (..., 4)."""
+    return ((boxes[..., :2] < others[..., 2:]) & (boxes[..., 2:] > others[..., :2])).all(axis=-1)
+
+
 def place(
     boxes: NDArray[np.float64], costs: NDArray[np.float64], order: Iterable[int], always: int = 0,
     taken: Sequence[NDArray[np.float64]] = (),
@@ -69,8 +74,7 @@ def place(
     if count:
         stand[:count] = taken
     for number, name in enumerate(order):
-        own, others = boxes[name][:, None], stand[None, :count]
-        free = ~((own[..., :2] < others[..., 2:]) & (own[..., 2:] > others[..., :2])).all(axis=2).any(axis=1)
+        free = ~overlap(boxes[name][:, None], stand[:count]).any(axis=1)
         if number >= always and not free.any():
             continue
         # A name that is always there takes the cheapest of the free places too, if there are any.

@@ -151,6 +151,9 @@ class Skeleton3DPanel(Panel):
         native.setAttribute(Qt.WidgetAttribute.WA_DontCreateNativeAncestors)
         native.setAttribute(Qt.WidgetAttribute.WA_NativeWindow)
         native.setAccessibleName("3D skeleton")
+        # All its keys are the window's and work from everywhere: a stop of the Tab key here would lead nowhere, and
+        # turning the wheel must not take the keys from a table.
+        native.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         native.setToolTip("Drag to turn, wheel to zoom, Shift + drag to move")
         self._inside.addWidget(native)
         NativePlace(native, self._holder)
