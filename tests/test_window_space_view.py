@@ -50,15 +50,13 @@ def test_the_3d_views_come_along_when_the_window_has_to_grow(open_window: Opener
     qtbot.waitUntil(lambda: is_in_place(window, window.space) and is_in_place(window, other))
     across = window.findChild(QSplitter, "across")
     assert isinstance(across, QSplitter)
-    width = window.width()
     # In two steps: by the first the views get as narrow as they can be, by the second they are only moved.
     for wider in (500, 200):
         label = QLabel("more", parent=window)
         label.setMinimumWidth(wider)
         across.insertWidget(0, label)
         label.show()
-        qtbot.waitUntil(lambda: window.width() > width)
-        width = window.width()
+        qtbot.waitUntil(lambda label=label: label.width() >= label.minimumWidth())
         qtbot.waitUntil(lambda: is_in_place(window, window.space) and is_in_place(window, other))
 
 

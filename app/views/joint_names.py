@@ -1,4 +1,4 @@
-"""The joints' names in the 3D view, beside their joints on screen: what finds no room waits until the view is turned."""
+"""The joints' names in the 3D view, beside their joints: what finds no room waits until the view is turned."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ _LIKING: Final = np.array([0.0, 0.6, 0.6, 0.9, 1.5, 1.5, 1.3, 1.3])
 """What the places of ``name_places.WAYS`` cost a joint at the right of its body."""
 _MIRRORED: Final = np.array([3, 4, 5, 0, 1, 2, 6, 7])
 _CUT: Final = 4.0
+"""What it costs to be cut by the edge of the view."""
 _MOVED: Final = 1.0
+"""What it costs to leave a place: a live body never holds still."""
 _WAS_THERE_MM: Final = 60.0
-"""So much nearer to the viewer another joint has to be to push out a name that stands: a live body never holds still."""
+"""So much nearer to the viewer than a named joint another one has to be to push its name out."""
 _BEHIND_ALL_MM: Final = 1e6
 _FAR_OFF: Final = -1e4
 _PLATE_ALPHA: Final = 0.6
@@ -71,7 +73,7 @@ class JointNames:
             )  # fmt: skip
         self._way = np.full(skeleton.JOINT_COUNT, -1, dtype=np.intp)
         self.boxes = np.empty((0, 4))
-        """(N, 4) left, top, right, bottom of the names that are shown, in pixels."""
+        """(N, 4) left, top, right, bottom of the names placed last, in pixels."""
 
     @property
     def visible(self) -> bool:

@@ -44,12 +44,13 @@ def covered(boxes: NDArray[np.float64], points: NDArray[np.float64], margin: flo
 
 def leaves(boxes: NDArray[np.float64], view: tuple[float, float]) -> NDArray[np.bool_]:
     """Return (N, C): whether a box is at the edge of a view of so many pixels, or beyond it."""
-    return (boxes[..., :2] < _EDGE_PX).any(axis=2) | (boxes[..., 2:] > np.asarray(view) - _EDGE_PX).any(axis=2)
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return np.asarray(((low < _EDGE_PX) | (high > np.asarray(view) - _EDGE_PX)).any(axis=2))
 
 
 def overlap(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return whether boxes (..., 4) lie over others (..., 4)."""
-    return ((boxes[..., :2] < others[..., 2:]) & (boxes[..., 2:] > others[..., :2])).all(axis=-1)
+    return np.asarray(((boxes[..., :2] < others[..., 2:]) & (boxes[..., 2:] > others[..., :2])).all(axis=-1))
 
 
 def place(
