@@ -82,7 +82,8 @@ class JointNames:
 
     @visible.setter
     def visible(self, visible: bool) -> None:
-        self._text.visible = self._plates.visible = visible
+        if visible != self._text.visible:
+            self._text.visible = self._plates.visible = visible
 
     @property
     def shown(self) -> tuple[int, ...]:
@@ -115,7 +116,7 @@ class JointNames:
         depth[_ENDLESS] += _BEHIND_ALL_MM
         rest = [joint for joint in np.argsort(depth) if joint not in first and points[joint, 3] > 0.0]
         self._way = name_places.place(boxes, costs, [*first, *rest], always=len(first), taken=taken)
-        stands = np.take_along_axis(boxes, np.maximum(self._way, 0)[:, None, None], axis=1)[:, 0]
+        stands = boxes[np.arange(len(boxes)), self._way]
         self.boxes = stands[self._way >= 0]
         stands[self._way < 0] = _FAR_OFF
         self._text.pos = np.column_stack([stands[:, 0] + _APART_PX / 2, stands[:, [1, 3]].mean(axis=1)])

@@ -69,18 +69,19 @@ def place(
     Returns:
         (N,) the place of each, -1 for none.
     """
+    # Plain numbers: most names get their first or second place, for which arrays take longer to set up.
+    ranked, sides = costs.argsort(axis=1).tolist(), boxes.tolist()
+    stand = [box.tolist() for box in taken]
+
+    def is_free(box: Sequence[float]) -> bool:
+        left, top, right, bottom = box
+        return not any(left < other[2] and right > other[0] and top < other[3] and bottom > other[1] for other in stand)
+
     chosen = np.full(len(boxes), -1, dtype=np.intp)
-    stand = np.empty((len(taken) + len(boxes), 4))
-    count = len(taken)
-    if count:
-        stand[:count] = taken
     for number, name in enumerate(order):
-        free = ~overlap(boxes[name][:, None], stand[:count]).any(axis=1)
-        if number >= always and not free.any():
-            continue
-        # A name that is always there takes the cheapest of the free places too, if there are any.
-        allowed = free if free.any() else ~free
-        chosen[name] = np.where(allowed, costs[name], np.inf).argmin()
-        stand[count] = boxes[name, chosen[name]]
-        count += 1
+        otherwise = ranked[name][0] if number < always else -1
+        way = next((way for way in ranked[name] if is_free(sides[name][way])), otherwise)
+        if way >= 0:
+            chosen[name] = way
+            stand.append(sides[name][way])
     return chosen
