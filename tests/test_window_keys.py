@@ -104,6 +104,14 @@ def with_tab(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
     return stops
 
 
+def test_the_tab_key_goes_through_the_bone_table_and_on(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+    window = open_window(write_picture(tmp_path / "a.png"))
+    qtbot.waitUntil(lambda: window.session.state.pose is not None)
+    has_keyboard(window, qtbot)
+    window.bones.table.setFocus(Qt.FocusReason.TabFocusReason)
+    assert window.bones.table in with_tab(window, qtbot)
+
+
 def test_whatever_the_tab_key_goes_to_shows_it(open_window: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     album = tmp_path / "album"
     album.mkdir()

@@ -245,6 +245,8 @@ class BonesPanel(Panel):
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setAlternatingRowColors(True)
         table.setShowGrid(False)
+        # Rows are chosen whole, by the arrows: Tab goes on to the next widget and is not caught from cell to cell.
+        table.setTabKeyNavigation(False)
         table.setIconSize(QSize(12, 12))
         table.setMinimumWidth(_NARROWEST)
         table.setAccessibleName("Bones")
