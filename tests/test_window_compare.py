@@ -177,11 +177,12 @@ def test_the_key_that_is_held_shows_b_in_as_place(open_window: Opener, qtbot: Qt
     assert not window.actions_by_key["compare_flip"].isChecked()
 
 
-def test_the_3d_views_turn_and_zoom_together(open_window: Opener, photo: Path) -> None:
+def test_the_3d_views_turn_and_zoom_together(open_window: Opener, qtbot: QtBot, photo: Path) -> None:
     open_window.gl = True
     window = comparing_window(open_window, photo)
     if window.space.scene is None:
         pytest.skip(str(window.space.fault))
+    qtbot.waitUntil(lambda: window._panels["space_b"].panel is not None)
     other = window._panels["space_b"].panel
     assert other is not None and other.isVisible()
     poses = (window.state.pose, window.comparing.pose)

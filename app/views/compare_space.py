@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -12,6 +15,11 @@ from app.theme import ThemeWatcher
 from app.views.skeleton3d import Skeleton3DPanel, told_beside
 from core.compare import LETTERS
 from core.pose import Pose
+
+if TYPE_CHECKING:
+    from app.views.scene3d import Scene3D, Stage
+
+Made = TypeVar("Made")
 
 
 class OtherSpace(QWidget):
@@ -28,6 +36,7 @@ class OtherSpace(QWidget):
         self._comparing = comparing
         self._leader: Skeleton3DPanel | None = None
         self.panel: Skeleton3DPanel | None = None
+        self._making = False
         self._inside = QVBoxLayout(self)
         self._inside.setContentsMargins(0, 0, 0, 0)
         for signal in (comparing.changed, comparing.compared, comparing.model_changed):
@@ -43,9 +52,10 @@ class OtherSpace(QWidget):
         comparing, leader = self._comparing, self._leader
         there = self._place < len(comparing.others)
         views = comparing.on and not comparing.display.ghost and leader is not None and leader.scene is not None
-        if views and there and self.panel is None:
-            # After the pictures: a canvas takes long to make, and the window answers in between.
-            QTimer.singleShot(0, self, self._make)
+        if views and there and self.panel is None and not self._making:
+            # After the pictures: a canvas takes long to make, and the window answers before and in between.
+            self._making = True
+            QTimer.singleShot(0, self, self._set_up)
         if self.panel is not None:
             self.panel.title.setText(f"3D {LETTERS[self._place + 1]}")
             self.panel.refresh()
@@ -54,11 +64,29 @@ class OtherSpace(QWidget):
         if self.panel is not None:
             self.panel.setVisible(there)
 
-    def _make(self) -> None:
+    def _set_up(self) -> None:
+        from app.views.scene3d import Stage
+
+        self._in_turn(Stage, self._furnish)
+
+    def _furnish(self, stage: Stage) -> None:
+        from app.views.scene3d import Scene3D
+
+        self._in_turn(lambda: Scene3D(stage), self._make)
+
+    def _in_turn(self, make: Callable[[], Made], then: Callable[[Made], None]) -> None:
+        try:
+            made = make()
+        except Exception:  # noqa: BLE001  # drivers fail in many ways; the panel tries by itself and tells why not
+            self._make(None)
+        else:
+            QTimer.singleShot(0, self, lambda: then(made))
+
+    def _make(self, scene: Scene3D | None) -> None:
         leader = self._leader
         if self.panel is not None or leader is None:
             return
-        panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False)
+        panel = Skeleton3DPanel(self._state, self._themes, self._notifier, leads=False, scene=scene)
         panel.shown_pose, panel.told = self._pose, told_beside
         self._inside.addWidget(panel)
         if panel.scene is not None and leader.scene is not None:

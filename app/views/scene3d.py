@@ -34,17 +34,29 @@ def _rgba(colours: tuple[Rgb, ...], alpha: float = 1.0) -> NDArray[np.float64]:
     return np.column_stack([np.asarray(colours, dtype=np.float64) / 255.0, np.full(len(colours), alpha)])
 
 
-class Scene3D:
-    """Owns the canvas and everything drawn in it. Created once: vispy leaks memory with every canvas."""
+class Stage:
+    """A canvas and its camera, with nothing to see yet: the slower half of making a scene."""
 
     def __init__(self) -> None:
         self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"depth_size": 24})
-        self.edges = SmoothEdges(self.canvas)
         self.view = self.canvas.central_widget.add_view()
         # distance stays None, so that zooming is scale_factor alone and cameras can be linked.
         self.camera = scene.TurntableCamera(fov=30.0, elevation=12.0, azimuth=25.0, scale_factor=2300.0)
         self.camera.depth_value = 1000.0
         self.view.camera = self.camera
+
+
+class Scene3D:
+    """Owns the canvas and everything drawn in it. Created once: vispy leaks memory with every canvas.
+
+    Args:
+        stage: one that was made before.
+    """
+
+    def __init__(self, stage: Stage | None = None) -> None:
+        stage = stage or Stage()
+        self.canvas, self.view, self.camera = stage.canvas, stage.view, stage.camera
+        self.edges = SmoothEdges(self.canvas)
         parent = self.view.scene
         self._floor = scene.visuals.Line(parent=parent, connect="segments", method="gl", antialias=False)
         self._shadow = LitMesh(flat=True, parent=parent)

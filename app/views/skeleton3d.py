@@ -90,9 +90,20 @@ def ghost_joints(pose_mm: NDArray[np.float64], truth_mm: NDArray[np.float64]) ->
 
 
 class Skeleton3DPanel(Panel):
-    """Shows the pose in space."""
+    """Shows the pose in space.
 
-    def __init__(self, state: AppState, themes: ThemeWatcher, notifier: Notifier, *, leads: bool = True) -> None:
+    Args:
+        state: what is shown.
+        themes: tells the colours.
+        notifier: is told of a machine without 3D.
+        leads: whether it is A's, with presets and turning; others follow it.
+        scene: one that was made before.
+    """
+
+    def __init__(
+        self, state: AppState, themes: ThemeWatcher, notifier: Notifier, *, leads: bool = True,
+        scene: Scene3D | None = None,
+    ) -> None:  # fmt: skip
         super().__init__("3D")
         self.shown_pose: Callable[[], Pose | None] = lambda: state.pose
         """The pose that is drawn: a comparison puts another one in its place."""
@@ -117,7 +128,7 @@ class Skeleton3DPanel(Panel):
         self._inside.setContentsMargins(0, 0, 0, 0)
         self.add_content(self._holder, 1)
         if self.fault is None:
-            self._make_scene()
+            self._make_scene(scene)
         if self.scene is None:
             self.title.setEnabled(False)
             hint = "The picture, the heatmaps and the bone table work without it."
@@ -137,11 +148,11 @@ class Skeleton3DPanel(Panel):
         state.display_changed.connect(self.refresh)
         self._retheme()
 
-    def _make_scene(self) -> None:
+    def _make_scene(self, scene: Scene3D | None) -> None:
         try:
             from app.views.scene3d import Scene3D
 
-            scene = Scene3D()
+            scene = scene or Scene3D()
         except Exception as error:  # noqa: BLE001  # drivers fail in many ways; 2D and tables must go on
             self.fault = f"OpenGL could not be started ({type(error).__name__})"
             return
