@@ -33,6 +33,7 @@ from core.figure import (
     side_legend,
     two_sides,
 )
+from core.made import shared
 from core.pose import Pose
 
 TOP: Final = 8
@@ -66,7 +67,7 @@ def draw(image: NDArray[np.uint8], poses: Sequence[Pose], comparisons: Sequence[
     _totals(figure.add_axes((0.755, 0.10, 0.23, 0.35)), comparisons)
     words, furthest = max(zip(sentences(comparisons), comparisons, strict=True), key=lambda pair: pair[1].mean_mm)
     # What differs between the models is in the metadata and in JSON.
-    made = "; ".join(part for part in poses[0].made.parts() if all(part in pose.made.parts() for pose in poses))
+    made = "; ".join(shared([pose.made for pose in poses]))
     if len(poses) == 2:
         foot(figure, words, "   ".join(_hash(pose) for pose in poses), made)
     else:

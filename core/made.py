@@ -6,7 +6,7 @@ since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
@@ -70,6 +70,22 @@ class Made:
             "" if self.height_mm is None else f"scaled to a height of {self.height_mm:.0f} mm",
         ]
         return [part for part in parts if part]
+
+
+def shared(made: Collection[Made]) -> list[str]:
+    """Return in words what several poses have in common."""
+    return [part for part in next(iter(made)).parts() if all(part in each.parts() for each in made)]
+
+
+def told(made: Mapping[str, Made]) -> str:
+    """Return one line for people about the poses of several models: what they have in common, then what only one has.
+
+    Args:
+        made: by the model's letter.
+    """
+    common = shared(made.values())
+    own = {letter: [part for part in each.parts() if part not in common] for letter, each in made.items()}
+    return "; ".join([*common, *(f"{letter}: {', '.join(parts)}" for letter, parts in own.items() if parts)])
 
 
 KEYS: Final = tuple(field.name for field in fields(Made))

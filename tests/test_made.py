@@ -20,8 +20,9 @@ from conftest import ROOT, gradient
 
 import main
 from core import bvh, export, export_comparison, figure, figure_comparison, film, mp4, report, report_comparison
+from core.commands import tables
 from core.compare import compare_all
-from core.made import KEYS, Made
+from core.made import KEYS, Made, told
 from core.pose import Pose
 
 TOLD = {"name": "compact-geo", "preset": "compact", "geometry_loss": True, "sha256": "0" * 64}
@@ -156,3 +157,52 @@ def test_the_command_says_what_its_switches_did(
     usual = {"refined": False, "decoded_by": "peaks", "mirror_averaged": True, "smoothed": False, "engine": "torch"}
     assert found == usual | {"height_mm": None} | changed
     assert item["precision"] in ("float32", "bfloat16")
+
+
+def test_printed_tables_say_it_in_the_same_words(poses: tuple[Pose, Pose]) -> None:
+    for one in poses:
+        assert f"How the pose was made: {one.made.words()}\n" in tables.pose_table(export.entry(one, "a.jpg"), one)
+    item = export_comparison.entry(poses, compare_all(poses), "a.jpg")
+    apart = tables.comparison_table(item, ["Told."]).splitlines()[1]
+    of_a, of_b = apart.split("How the poses were made: A: ")[1].split("; B: ")
+    assert [of_a.split(", "), of_b.split(", ")] == [PLAIN.parts(), OTHER.parts()]
+
+
+def test_what_models_have_in_common_is_said_once() -> None:
+    peaks = dataclasses.replace(OTHER, decoded_by="peaks")
+    line = told({"A": OTHER, "B": peaks, "C": OTHER})
+    common = [part for part in OTHER.parts() if part != "joints read together"]
+    own = ["A: joints read together", "B: each joint at its highest peak", "C: joints read together"]
+    assert line == "; ".join([*common, *own])
+    assert told({"A": OTHER, "B": OTHER}) == OTHER.words()
+
+
+def test_a_list_of_lines_says_it_first_and_where_it_changes(
+    poses: tuple[Pose, Pose], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, other = (export.entry(one, "walk.mp4", 3, 0.12) for one in poses)
+    listing = tables.Listing()
+    for number, item in enumerate((plain, plain, other, plain)):
+        listing.put(str(number), item)
+    said = [f"How the poses were made: {one.made.words()}" for one in (*poses, poses[0])]
+    assert capsys.readouterr().out.splitlines() == [said[0], "0", "1", said[1], "2", said[2], "3"]
+
+
+def test_what_programs_read_is_not_told_in_words(
+    weights: Path, write_picture: Callable[..., Path], capsys: Any
+) -> None:
+    pictures = write_picture("walk/1.jpg").parent
+    given = [
+        "predict",
+        str(pictures / "%d.jpg"),
+        "--checkpoint",
+        str(weights),
+        "--device",
+        "cpu",
+        "--box",
+        "0,0,160,200",
+    ]
+    assert main.main([*given, "--jsonl", "-"]) == 0
+    printed, told_beside = capsys.readouterr()
+    assert [next(iter(json.loads(line))) for line in printed.splitlines()] == ["head", "pose", "end"]
+    assert "How the poses" not in printed and "in 1 frame" in told_beside

@@ -16,6 +16,7 @@ from core.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from core.checkpoint import CheckpointInfo
+    from core.commands.tables import Listing
     from core.compare import Comparison
     from core.media import Frame
     from core.pose import Pose
@@ -51,6 +52,7 @@ class Job:
     files: outputs.Files
     boxes: Mapping[str, predict.Box]
     tables: bool
+    listing: Listing
     entries: list[dict[str, Any]] = field(default_factory=list)
     comparisons: list[tuple[Comparison, ...]] = field(default_factory=list)
     pages: outputs.Pages = field(default_factory=outputs.Pages)
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     models = [checkpoint.load(name) for name in names]
     first, *others = (predicting.predictor(loaded, args) for loaded in models)
     files = outputs.Files(args, protected, predict.figure_stems(inputs), ending="compare")
-    job = Job(args, first, others, files, boxes, tables=len(inputs) <= predict.MOST_TABLES)
+    job = Job(args, first, others, files, boxes, len(inputs) <= predict.MOST_TABLES, tables.Listing())
     for source, error in unusable:
         job.fail(source, error)
     told = ", ".join(f"{letter}: {loaded.info.name}" for letter, loaded in zip(LETTERS, models, strict=False))
@@ -134,7 +136,7 @@ def _one(job: Job, path: Path) -> None:
         if frame.time_s is None and job.tables:
             print(tables.comparison_table(item, sentences(found)) + "\n", flush=True)
         else:
-            print(tables.comparison_heading(item), flush=True)
+            job.listing.put(tables.comparison_heading(item), item)
         if shown.takes(frame):
             if job.args.figure is not None:
                 job.files.draw(frame, functools.partial(_draw, frame, poses, found))

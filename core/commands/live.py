@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.capture.live import Capture
     from core.capture.sources import Source
     from core.capture.state import LiveFrame, Status
+    from core.commands.tables import Listing
     from core.follow import Follower
     from core.predictor import Predictor
 
@@ -68,6 +69,7 @@ class Job:
     lines: lines.Lines
     outputs: outputs.Outputs
     keeps: bool
+    listing: Listing
     failed: list[dict[str, str]] = field(default_factory=list)
     interrupted: bool = False
 
@@ -75,6 +77,7 @@ class Job:
 def run(args: argparse.Namespace) -> int:
     """Predict; returns the exit code: 0 done, 1 some inputs failed, 130 a file was interrupted."""
     from core import checkpoint
+    from core.commands import tables
 
     protected = _check(args)
     loaded = checkpoint.load(args.checkpoint)
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         written = outputs.Outputs(args, protected, {}, told, checkpoint.terms(loaded.info))
         # Lines go out as they come; only what is written at the end must be kept until then.
         keeps = any(getattr(args, name) is not None for name in (*outputs.ONE_FILE, *outputs.FOLDERS))
-        job = Job(args, predictor, out, written, keeps)
+        job = Job(args, predictor, out, written, keeps, tables.Listing())
         code = _each(job)
         unwritten = written.finish(job.failed)
     return code or (1 if job.failed or unwritten else 0)
@@ -196,7 +199,7 @@ class Looking:
             self.one.add(kept, sight.pose, item)
         job.lines.write(lines.seen(item, sight, latency_s))
         if not job.lines.printed:
-            print(tables.heading(item), flush=True)
+            job.listing.put(tables.heading(item), item)
 
 
 def _file(looking: Looking) -> None:

@@ -16,6 +16,7 @@ from core.commands import live, outputs, predicting
 from core.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
+    from core.commands.tables import Listing
     from core.media import Frame
     from core.pose import Pose
     from core.predictor import Predictor
@@ -132,6 +133,7 @@ class Job:
     outputs: outputs.Outputs
     boxes: Mapping[str, Box]
     tables: bool
+    listing: Listing
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def fail(self, source: str | Path, error: UserError) -> None:
@@ -152,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
     Under torchrun the processes share the inputs, and the first one writes what all of them found.
     """
     from core import checkpoint, media, sharding
+    from core.commands import tables
 
     if live.asked_for(args):
         return live.run(args)
@@ -164,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
     with sharding.shared() as share:
         predictor = predicting.predictor(loaded, args)
         written = outputs.Outputs(args, protected, stems, summary, terms)
-        job = Job(args, predictor, written, boxes, tables=len(files) <= MOST_TABLES)
+        job = Job(args, predictor, written, boxes, len(files) <= MOST_TABLES, tables.Listing())
         if args.progress and share.leads:
             _tell("start", inputs=len(files) + len(unusable))
         for source, error in unusable if share.leads else ():
@@ -243,7 +246,7 @@ def _one(job: Job, path: Path) -> None:
             elif frame.time_s is None and job.tables:
                 print(tables.pose_table(item, pose) + "\n", flush=True)
             else:
-                print(tables.heading(item), flush=True)
+                job.listing.put(tables.heading(item), item)
             one.add(frame, pose, item)
     if job.args.progress:
         _tell("done", input=export.printable(path))

@@ -5,9 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core import skeleton
-from core.export_comparison import MOST_ROWS, pairs, worst_first
+from core import made, skeleton
+from core.compare import LETTERS
+from core.export_comparison import MOST_ROWS, letters, pairs, worst_first
 from core.pose import Pose
+
+
+class Listing:
+    """Prints one line about each pose or comparison, and how they were made before the first and wherever that changes.
+
+    On every line of a video it would hide what differs.
+    """
+
+    def __init__(self) -> None:
+        self._made = ""
+
+    def put(self, line: str, item: Mapping[str, Any]) -> None:
+        """Print the line about an entry."""
+        how = _how(item)
+        if how != self._made:
+            print(f"How the poses were made: {how}")
+            self._made = how
+        print(line, flush=True)
+
+
+def _how(item: Mapping[str, Any]) -> str:
+    """Return in words how the pose, or those of all models, of an entry were made."""
+    sides = {letter.upper(): made.Made.of(item[letter]) for letter in letters(len(LETTERS)) if letter in item}
+    return made.told(sides) if sides else made.Made.of(item).words()
 
 
 def heading(item: Mapping[str, Any]) -> str:
@@ -27,6 +52,7 @@ def pose_table(item: Mapping[str, Any], pose: Pose) -> str:
     """Return joints and bones of one entry as text, units in the header."""
     lines = [
         heading(item),
+        f"  How the pose was made: {_how(item)}",
         "",
         f"  {'joint':16}{'x px':>9}{'y px':>9}{'confidence':>12}{'x mm':>9}{'y mm':>9}{'z mm':>9}",
     ]
@@ -73,7 +99,7 @@ def comparison_table(item: Mapping[str, Any], sentences: Sequence[str]) -> str:
         item: from ``export_comparison.entry``.
         sentences: of each comparison.
     """
-    parts = [comparison_heading(item)]
+    parts = [comparison_heading(item), f"  How the poses were made: {_how(item)}"]
     for (letter, told), sentence in zip(pairs(item).items(), sentences, strict=True):
         if "others" in item:
             parts += ["", f"  A and {letter.upper()}"]
