@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.sources import Box
 from core import skeleton
+from core.engines import EngineName
 from core.pose import LocatedBy, Pose
 from core.reading import Reading
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MAPS_BYTES: Final = 256 * 1024**2
 """Heatmaps are kept up to this size, newest first; a frame whose maps are gone is looked at again when it is shown."""
 MOST_TRACKS: Final = 4
-"""Settings (model, reading, boxes) whose poses are kept: switching back to one of them computes nothing anew."""
+"""Settings (model, engine, reading, boxes) whose poses are kept: switching back to one computes nothing anew."""
 
 _WAYS: Final[tuple[LocatedBy, ...]] = ("given", "search", "track")
 NO_MAPS: Final = np.zeros((skeleton.JOINT_COUNT, 2, 2), np.float32)
@@ -71,8 +72,8 @@ def first_difference(some: Seeds, others: Seeds) -> int | None:
     return min((frame for frame in {*a, *b} if (frame in a, a.get(frame)) != (frame in b, b.get(frame))), default=None)
 
 
-TrackKey = tuple[str, str, Reading, Seeds]
-"""What a pose depends on besides its frame: checkpoint's source and hash, how it is read, the seeds."""
+TrackKey = tuple[str, str, EngineName, Reading, Seeds]
+"""What a pose depends on besides its frame: checkpoint's source and hash, who runs it, how it is read, the seeds."""
 
 
 class PoseTrack:

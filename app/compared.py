@@ -51,6 +51,8 @@ class Compared(QObject):
         self.pose: Pose | None = None
         self.comparison: Comparison | None = None
         self.activity = ""
+        self._wanted = ""
+        """The model that was asked for last."""
         self.dropped = 0
         self._token = 0
         self.follows = True
@@ -85,8 +87,14 @@ class Compared(QObject):
 
     def choose(self, source: str) -> None:
         """Load a bundled name or a file. The model in use stays until it is loaded."""
+        self._wanted = source
         self._say(f"loading model {self.letter}")
         self.inference.load(source)
+
+    def load_again(self) -> None:
+        """Load the model that was asked for last anew, for the engine of now."""
+        if self._wanted:
+            self.choose(self._wanted)
 
     @property
     def is_loading(self) -> bool:
@@ -219,7 +227,9 @@ class Compared(QObject):
         self.look()
         self.follow()
 
-    def _load_failed(self, _source: str, error: UserError) -> None:
+    def _load_failed(self, source: str, error: UserError) -> None:
+        if source == self._wanted:
+            self._wanted = "" if self.model is None else self.model.source
         self._say("")
         self._session.notifier.error(error)
         self.model_changed.emit()

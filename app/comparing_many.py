@@ -113,6 +113,11 @@ class ComparingMany(QObject):
     followed = _progressed
 
     @property
+    def on_pictures(self) -> bool:
+        """Whether it is on its way through pictures, with models of its own."""
+        return self._pictures.running
+
+    @property
     def result(self) -> ManyResult:
         """What is known of the open video, or else of the pictures."""
         clip, model = self._state.clip, self._state.model

@@ -8,6 +8,7 @@ from typing import Final
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
+from app.comparing import Comparing
 from app.session import Session
 from app.settings import Settings
 from core import engines
@@ -16,18 +17,21 @@ _KEY: Final = "engine/openvino"
 
 
 class EngineChoice(QObject):
-    """The switch in the menu, remembered from run to run."""
+    """The switch in the menu, remembered from run to run. All models in the window follow it."""
 
-    def __init__(self, session: Session, settings: Settings, parent: QObject) -> None:
+    def __init__(self, session: Session, comparing: Comparing, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
         self._session = session
+        self._comparing = comparing
         self._settings = settings
         self._backend = session.inference.backend
         self._action: QAction | None = None
         self._installed = "openvino" in engines.others("cpu")
-        if self._installed and settings.flag(_KEY, False):
+        self._wanted = self._installed and settings.flag(_KEY, False)
+        if self._wanted:
             self._backend.engine = "openvino"
         session.inference.loaded.connect(self._loaded)
+        comparing.model_changed.connect(self._loaded)
 
     def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return the function of the switch."""
@@ -40,18 +44,28 @@ class EngineChoice(QObject):
         self._show()
 
     def switch(self, on: bool) -> None:
-        """Load the model anew for OpenVINO, or for torch."""
-        self._backend.engine = "openvino" if on else "torch"
-        self._settings.set(_KEY, on)
-        model = self._session.state.model
-        if model is not None:
-            self._session.choose_model(model.source)
+        """Load all models anew for OpenVINO, or for torch."""
+        self._use(on)
+        if self._comparing.many.on_pictures:
+            # Its models are its own, and half its pictures by each engine would be no comparison.
+            self._session.notifier.info(
+                f"comparing on all pictures goes on by {'torch' if on else 'OpenVINO'}",
+                "stop it and start anew to change that",
+            )
 
-    def _loaded(self, _entry: object, _device: str) -> None:
+    def _use(self, openvino: bool) -> None:
+        self._wanted = openvino
+        self._backend.engine = "openvino" if openvino else "torch"
+        self._settings.set(_KEY, openvino)
+        self._session.load_again()
+        self._comparing.load_again()
+
+    def _loaded(self, *_: object) -> None:
         fault, self._backend.engine_fault = self._backend.engine_fault, None
-        if fault is not None:
-            self._settings.set(_KEY, False)
+        # Of several models that were loaded at once, each may have failed.
+        if fault is not None and self._wanted:
             self._session.notifier.warn(fault.what, "torch runs the network instead")
+            self._use(False)
         self._show()
 
     def _show(self) -> None:

@@ -203,7 +203,7 @@ class Playback(QObject):
         model = self._state.model
         if self.clip is None or self._tracks is None or model is None:
             return
-        key = (model.source, model.sha256, self._state.reading, self.seeds)
+        key = (model.source, model.sha256, self._inference.engine, self._state.reading, self.seeds)
         track = self._tracks.of(key)
         if self.track is not None and self._key is not None and self._key[:-1] == key[:-1] and not track.known.any():
             track.take_over(self.track, first_difference(self._key[-1], self.seeds) or 0)

@@ -340,8 +340,15 @@ class Session(QObject):
 
     def choose_model(self, source: str) -> None:
         """Load another checkpoint: a bundled name or a file."""
+        self._wanted_model = source
         self.state.set_activity("loading the model")
         self.inference.load(source)
+
+    def load_again(self) -> None:
+        """Load the checkpoint that was asked for last anew, for the engine of now."""
+        # Before the models are listed nothing is loaded.
+        if self.state.models and self._wanted_model:
+            self.choose_model(self._wanted_model)
 
     def _models_listed(self, models: list[ModelEntry], limits: tuple[float, float]) -> None:
         self.state.verdict_limits = limits
@@ -365,6 +372,8 @@ class Session(QObject):
     def _model_failed(self, source: str, error: UserError) -> None:
         self.state.set_activity("")
         kept = self.state.model
+        if kept is not None and source == self._wanted_model:
+            self._wanted_model = kept.source
         self.notifier.error(error)
         # The picker must fall back to the model that is still in use.
         self.state.model_changed.emit()

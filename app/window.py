@@ -167,7 +167,7 @@ class MainWindow(QMainWindow):
         self.tools = Tools(self, self.session, self.themes, self.settings, self.notifier, compare=self.comparing.add)
         self.live_mode = LiveMode(self, self.session, self.themes, self.settings, self.comparing, commands.let_go)
         self.people = People(self.session, self.picture)
-        engine = EngineChoice(self.session, self.settings, self)
+        engine = EngineChoice(self.session, self.comparing, self.settings, self)
         parts = (commands, self.exports, self.tools, self.comparing, self.live_mode, self.people, engine)
         handlers = {key: handler for part in parts for key, handler in part.handlers().items()}
         handlers["compare_add"] = lambda _: self.compared.show_menu()

@@ -14,6 +14,7 @@ from app.services.ahead import Run, RunRequest
 from app.services.backend import Backend, Model
 from app.services.worker import Worker
 from app.sources import Box
+from core.engines import EngineName
 from core.errors import UserError
 from core.pose import Pose
 from core.reading import Reading
@@ -77,6 +78,8 @@ class InferenceService(Worker):
         super().__init__("inference", parent)
         self.backend = backend
         self._model: Model | None = None
+        self.engine: EngineName = "torch"
+        """Who runs the model that was loaded last."""
         self._device = ""
         self._run: Run | None = None
         self._run_token = 0
@@ -126,6 +129,7 @@ class InferenceService(Worker):
             self._infer(request)
 
     def _load(self, source: str) -> None:
+        engine = self.backend.engine
         try:
             model = self.backend.load(source)
         except UserError as error:
@@ -135,6 +139,8 @@ class InferenceService(Worker):
             self.load_failed.emit(source, wrong)
         else:
             self._model, self._device = model, model.device
+            # What does not take the network over is left for torch while it loads.
+            self.engine = engine if self.backend.engine == engine else "torch"
             self.loaded.emit(model.entry, model.device)
 
     def _step(self, request: RunRequest) -> None:
