@@ -11,6 +11,7 @@ from app_fakes import FakeBackend, Opener, make_pose, write_picture
 from conftest import write_random_weights
 from poses import STANDING_MM
 from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -258,6 +259,36 @@ def test_a_folder_is_ranked_by_the_model_that_is_furthest(open_window: Opener, q
     assert [row[1:] for row in page.ranking.texts()] == [("8", "2", "8", "C: L wrist, 120 mm")] * 3
     assert [curve.isVisible() for curve in page.deviation.curves] == [True, True, True, False]
     assert "C three" in page.status.text() and "3 pictures" in page.status.text()
+
+
+def test_the_means_of_four_models_stand_whole_above_the_bars_and_cover_none(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path
+) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(2):
+        write_picture(folder / f"{number}.png")
+    window = window_of(open_window, folder, "three", "four")
+    window.resize(1280, 800)
+    window.compare_panel.all_pictures.setChecked(True)
+    window.actions_by_key["compare_many"].trigger()
+    many = window.comparing.many
+    qtbot.waitUntil(lambda: many.result.compared == 2 and not many.result.running)
+    page = window.compare_panel.many
+    told = [tally.summary() for tally in many.result.tallies]
+    means = [told[0].deviation[0].mean, *(each.deviation[1].mean for each in told)]
+    text = QTextDocumentFragment.fromHtml(page.deviation.means.text()).toPlainText()
+    assert text.split() == ["Mean", *(part for pair in zip("ABCD", means, strict=True) for part in words(*pair))]
+    for histogram in (page.deviation, page.asymmetry):
+        assert not histogram.means.geometry().intersects(histogram.plot.geometry())
+        assert histogram.means.sizeHint().width() <= histogram.means.width(), "no mean is cut"
+        drawn = [item for item in histogram.plot.getPlotItem().items if item not in histogram.curves]
+        assert not drawn, "and nothing else stands in the plot"
+        assert histogram.means.toolTip().splitlines()[3].startswith("D four: mean ")
+
+
+def words(letter: str, mean: float) -> tuple[str, ...]:
+    return letter, f"{mean:.1f}", "%"
 
 
 def test_two_bundled_models_and_one_of_random_weights_stand_side_by_side(

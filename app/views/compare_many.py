@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.colours import COMPARE_COLOURS, compare_ink
 from app.comparing import Comparing
@@ -27,20 +35,34 @@ from core.compare_many import MOMENT_S, Distribution, bin_edges, moments, rankin
 
 _JOINT_TIP: Final = "The joint that differs most there, and by how many millimetres"
 _REFRESH_MS: Final = 250
+_MEANS_HEIGHT: Final = 18
 _MOST_MOMENTS: Final = 200
 """Nobody scrolls further, and a long video has more."""
 
 
-class Histogram(pg.PlotWidget):
-    """The distribution of one quantity for each model as an outline, in percent of all values."""
+class Histogram(QWidget):
+    """The distribution of one quantity for each model as an outline, in percent of all values; above it the means.
+
+    In the plot, whatever place they had, some models' bars would stand behind them.
+    """
 
     def __init__(self, title: str, themes: ThemeWatcher) -> None:
         super().__init__()
         self._themes = themes
-        self._title = title
         self._means: tuple[str, ...] = ()
-        self.setMinimumSize(180, 80)
-        plot = self.getPlotItem()
+        self.setMinimumSize(180, 100)
+        self.means = QLabel(objectName="means")
+        # However narrow the plot is: what has no room is in the tip.
+        self.means.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.means.setFixedHeight(_MEANS_HEIGHT)
+        self.means.setContentsMargins(10, 0, 10, 0)
+        self.plot = pg.PlotWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.means)
+        column.addWidget(self.plot, 1)
+        plot = self.plot.getPlotItem()
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(x=False, y=False)
@@ -54,8 +76,6 @@ class Histogram(pg.PlotWidget):
         plot.getAxis("bottom").setTicks([[*ticks, (float(last), f"{last}+")]])
         plot.setXRange(0, last * 1.03, padding=0)
         self.curves = [plot.plot(edges, np.zeros(len(edges) - 1), stepMode="center") for _ in LETTERS]
-        self._label = pg.TextItem(anchor=(1.0, 0.0))
-        plot.addItem(self._label, ignoreBounds=True)
         themes.changed.connect(self._retheme)
         self._retheme()
 
@@ -68,33 +88,28 @@ class Histogram(pg.PlotWidget):
             shares = 100.0 * spread.counts() / max(spread.values.size, 1)
             curve.setData(edges, shares)
             top = max(top, float(shares.max()))
-        self.setYRange(0, top * 1.08, padding=0)
-        self._means = tuple(
-            f"{letter} {name}: mean {spread.mean:.1f} %"
-            for letter, name, spread in zip(LETTERS, names, spreads, strict=False)
-        )
-        self._write(top)
+        self.plot.setYRange(0, top * 1.08, padding=0)
+        self._means = tuple(f"{spread.mean:.1f} %" for _name, spread in zip(names, spreads, strict=False))
+        told = zip(LETTERS, names, self._means, strict=False)
+        self.means.setToolTip("\n".join(f"{letter} {name}: mean {mean}" for letter, name, mean in told))
+        self._write()
 
-    def _write(self, top: float) -> None:
-        dark = self._themes.theme.dark
-        lines = [
-            f"<span style='color: rgb{compare_ink(place, dark)}'>{html.escape(text)}</span>"
-            for place, text in enumerate(self._means)
-        ]
-        self._label.setHtml("<div style='font-size: 11px' align='right'>" + "<br>".join(lines) + "</div>")
-        self._label.setPos(float(bin_edges()[-1]), top * 1.06)
+    def _write(self) -> None:
+        theme = self._themes.theme
+        parts = [f"<span style='color: {theme.muted}'>Mean</span>"] if self._means else []
+        for place, (letter, mean) in enumerate(zip(LETTERS, self._means, strict=False)):
+            told = f"{letter} {mean}".replace(" ", "&nbsp;")
+            parts.append(f"<span style='color: rgb{compare_ink(place, theme.dark)}'>{told}</span>")
+        self.means.setText(f"<span style='font-size: {plots.TICK_PX}px'>{'&nbsp;&nbsp; '.join(parts)}</span>")
 
     def _retheme(self) -> None:
         theme = self._themes.theme
-        plots.paint(self, theme)
-        ground = QColor(theme.canvas)
-        ground.setAlpha(200)
-        self._label.fill = pg.mkBrush(ground)
+        plots.paint(self.plot, theme)
         for place, curve in enumerate(self.curves):
             curve.setPen(pg.mkPen(*compare_ink(place, theme.dark), width=2))
             curve.setFillLevel(0.0)
             curve.setBrush(pg.mkBrush(*COMPARE_COLOURS[place], 45))
-        self._write(float(self.viewRange()[1][1]) / 1.08)
+        self._write()
 
 
 class ManyPage(QWidget):
