@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import screens
-from app_fakes import FakeBackend, Opener, make_pose, write_picture
+from app_fakes import FakeBackend, Opener, make_pose, read_fake, write_picture
 from poses import STANDING_MM
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
+from scripted_live import DRAWN_MS, PARTS_MS, play
 from video_clips import write_clip
 
 from app.capture import window_picture
@@ -28,12 +29,19 @@ THEMES = ("dark", "light")
 SETTLE_MS = 150
 
 
-def two_models(name: str, size: tuple[int, int], box: Box | None) -> Pose:
-    """Let model two put the left hand elsewhere, and give one forearm a length that no body has."""
+ELSEWHERE = {
+    "two": ("left_wrist", (90, 120, 120)), "three": ("right_ankle", (-160, 0, 60)), "four": ("left_elbow", (80, 0, 0)),
+}  # fmt: skip
+"""The joint that a model beside A puts elsewhere, by so many millimetres."""
+
+
+def several_models(name: str, size: tuple[int, int], box: Box | None) -> Pose:
+    """Let each model beside A put a joint elsewhere, and give one forearm a length that no body has."""
     joints = STANDING_MM.copy()
     joints[skeleton.JOINT_INDEX["right_wrist"]] += (0, -90, 0)
-    if name == "two":
-        joints[skeleton.JOINT_INDEX["left_wrist"]] += (90, 120, 120)
+    if name in ELSEWHERE:
+        joint, by_mm = ELSEWHERE[name]
+        joints[skeleton.JOINT_INDEX[joint]] += by_mm
     return make_pose(size, box, name=name, joints_mm=joints)
 
 
@@ -60,6 +68,14 @@ def compare(open_window: Opener, folder: Path) -> MainWindow:
     return window
 
 
+def four_models(open_window: Opener, folder: Path) -> MainWindow:
+    window = compare(open_window, folder)
+    for name in ("three", "four"):
+        window.comparing.add(str(folder / f"{name}.safetensors"))
+    open_window.qtbot.waitUntil(lambda: len(window.comparing.comparisons) == 3)
+    return window
+
+
 def all_pictures(open_window: Opener, folder: Path) -> MainWindow:
     window = compare(open_window, folder)
     window.compare_panel.all_pictures.setChecked(True)
@@ -80,16 +96,39 @@ def video(open_window: Opener, folder: Path) -> MainWindow:
 
 def backend() -> FakeBackend:
     made = FakeBackend()
-    made.answer = two_models
+    made.answer = several_models
     return made
 
 
-@pytest.mark.parametrize("view", [empty, picture, compare, all_pictures, video])
+@pytest.mark.parametrize("view", [empty, picture, compare, four_models, all_pictures, video])
 def test_the_window_looks_as_it_did(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, view: Callable[[Opener, Path], MainWindow]
 ) -> None:
     open_window.gl = True
-    window = view(open_window, tmp_path)
+    compare_with_kept(view(open_window, tmp_path), view.__name__, qtbot, tmp_path)
+
+
+def test_the_live_view_and_its_bar_look_as_they_did(
+    open_window: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window.gl = True
+    window = open_window(None, backend())
+    play(window, qtbot, monkeypatch, read_fake(write_picture(tmp_path / "frame.png", 640, 480)), seconds=2.0)
+    bar = window.live_mode.bar
+    assert bar is not None and bar.isVisible()
+    compare_with_kept(window, "live", qtbot, tmp_path)
+    assert (bar.state.text(), bar.rate.text(), bar.dropped.text()) == ("live", "20 poses/s", "7 dropped")
+    assert bar.latency.parts_ms == pytest.approx({**PARTS_MS, "draw": DRAWN_MS})
+    assert window.picture.note.text().startswith("person 1")
+    whole = screens.reduced(screens.pixels(window_picture(window)))
+    bar.latency.hide()
+    qtbot.wait(SETTLE_MS)
+    assert screens.difference(screens.reduced(screens.pixels(window_picture(window))), whole) > screens.MOST
+    window.live_mode.live.stop()
+
+
+def compare_with_kept(window: MainWindow, name: str, qtbot: QtBot, failed: Path) -> None:
+    """Hold the window at all sizes, light and dark, against the kept pictures of a view."""
     if window.space.fault is not None:
         pytest.skip(window.space.fault)
     faults, means = [], {}
@@ -105,7 +144,7 @@ def test_the_window_looks_as_it_did(
             assert (window.width(), window.height()) == (width, height), "the view needs more room than the screen has"
             seen = window_picture(window)
             means[theme] = screens.pixels(seen).mean()
-            faults.append(screens.fault(f"{view.__name__}-{width}x{height}-{theme}", seen, tmp_path))
+            faults.append(screens.fault(f"{name}-{width}x{height}-{theme}", seen, failed))
         assert means["light"] > means["dark"] + 60
     assert not any(faults), "\n".join(filter(None, faults))
 
