@@ -181,11 +181,14 @@ def identity(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {key: checkpoint[key] for key in ("name", "preset", "geometry_loss", "sha256")}
 
 
+def maker(pose: Pose) -> str:
+    """Return in words which checkpoint made a pose, and how."""
+    return f"checkpoint {pose.checkpoint_name}, sha256 {pose.checkpoint_sha256}; {pose.made.words()}"
+
+
 def signature(poses: Sequence[Pose]) -> str:
     """Return what the metadata of pictures and films say: the program, and how each of the poses was made."""
-    made = [
-        f"checkpoint {pose.checkpoint_name}, sha256 {pose.checkpoint_sha256}; {pose.made.words()}" for pose in poses
-    ]
+    made = [maker(pose) for pose in poses]
     if len(made) > 1:
         made = [f"{letter}: {text}" for letter, text in zip(LETTERS, made, strict=False)]
     return f"Bonesight, {'. '.join(made)}"

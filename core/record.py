@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from core import export, film
+from core import avi, export, film
 from core.commands import lines
 from core.errors import RunError
 from core.media import Picture
@@ -26,6 +26,7 @@ from core.person import Seen
 if TYPE_CHECKING:
     from core.capture.state import LiveFrame
     from core.person import Sight
+    from core.pose import Pose
 
 KINDS: Final = ("stream", "overlay", "space", "poses")
 """What can be recorded: the source's pictures, these with skeletons, the 3D view, and the poses as JSON lines."""
@@ -60,6 +61,21 @@ class GrowingFilm:
         self._started_s = 0.0
         self._last: Picture | None = None
         self._checked = (0, 0)
+        self._made: list[str] = []
+        self._comment = self._written = ""
+
+    def tell(self, pose: Pose) -> None:
+        """Say in the film's metadata how the poses were made that it shows: each way, and where it is first seen.
+
+        Args:
+            pose: one that the newest picture shows.
+        """
+        made = export.maker(pose)
+        if made in self._made:
+            return
+        later = f"{self._comment}. First at {self.count / self._rate:.1f} s: {made}"
+        self._comment = later if self._made else export.signature([pose])
+        self._made.append(made)
 
     def add(self, image: Picture, time_s: float) -> None:
         """Show a picture from a time on.
@@ -82,11 +98,12 @@ class GrowingFilm:
         self._last = np.ascontiguousarray(_fitted(image, self._size)[..., ::-1])
 
     def check(self) -> None:
-        """See that what was written is in the file: the writer itself tells of no full disk.
+        """See that what was written is in the file, with its comment: the writer itself tells of no full disk.
 
         Raises:
             UserError: the file does not grow any more.
         """
+        self._put_comment()
         if self._writer is None or self._last is None:
             return
         size, (count, before) = _size_of(self.path), self._checked
@@ -105,6 +122,14 @@ class GrowingFilm:
             self._repeat(self.count + 1)
             self._writer.release()
             self._writer = None
+            self._put_comment()
+
+    def _put_comment(self) -> None:
+        # The writer's buffer may hold all of a short film; and a comment is not worth losing one for.
+        if self._comment != self._written and _size_of(self.path):
+            with suppress(OSError):
+                avi.put_comment(self.path, self._comment)
+            self._written = self._comment
 
     def _begin(self, image: Picture, time_s: float) -> None:
         height, width = image.shape[:2]
@@ -187,6 +212,10 @@ class Recording:
             stream.add(frame.image, frame.captured_s)
         if overlay is not None:
             overlay.add(_drawn(frame, sights), frame.captured_s)
+        for drawn in (each for kind, each in self._films.items() if kind != "stream"):
+            for sight in sights:
+                if sight.pose is not None:
+                    drawn.tell(sight.pose)
         if self._lines is not None and looked:
             self._write_lines(self._lines, frame, sights)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from loopback import number_of, plain
+from poses import make_pose
 from test_predict_live import LINE
+from video_clips import comment_of
 
+from core import export
 from core.capture.state import LiveFrame
 from core.errors import RunError
 from core.person import Seen, Sight
@@ -102,6 +106,19 @@ def test_a_recording_holds_pictures_skeletons_body_and_poses(tmp_path: Path, pos
     assert sum("unseen" in line for line in lines) == 10
 
 
+def test_films_with_poses_say_how_they_were_made_and_where_that_changed(tmp_path: Path, pose: Pose) -> None:
+    recording = Recording(tmp_path / "r", ("stream", "overlay", "space"), "camera:0", CHECKPOINT)
+    refined = replace(pose, made=replace(pose.made, refined=True))
+    for number in range(40):
+        recording.add(frame(number), (sight(refined if 25 <= number < 35 else pose),))
+        recording.add_space(np.full((100, 120, 3), 30, np.uint8), 5.0 + number / RATE)
+    stream, *shown = recording.close()
+    assert comment_of(stream) == "", "what the camera saw was made by nobody"
+    for path in shown:
+        assert comment_of(path) == f"{export.signature([pose])}. First at 1.0 s: {export.maker(refined)}"
+        assert len(pictures_of(path)) == 40
+
+
 def test_each_kind_can_be_recorded_alone_and_nothing_empty_is_left(tmp_path: Path, pose: Pose) -> None:
     recording = Recording(tmp_path / "r", ("poses", "space"), "camera:0", CHECKPOINT)
     recording.add(frame(0), (sight(pose),))
@@ -117,17 +134,20 @@ def test_what_was_recorded_plays_after_the_program_was_killed(tmp_path: Path) ->
         from pathlib import Path
         sys.path[:0] = ["tests"]
         from loopback import plain
+        from poses import make_pose
+        from core import record
         from core.capture.state import LiveFrame
         from core.person import Seen, Sight
-        from core.record import Recording
-        recording = Recording(Path(sys.argv[1]), ("stream", "overlay", "poses"), "camera:0", {
+        record.CHECK_EVERY_S = 0.0
+        recording = record.Recording(Path(sys.argv[1]), ("stream", "overlay", "poses"), "camera:0", {
             "name": "fake", "preset": "compact", "geometry_loss": True, "sha256": "0" * 64})
         draw = plain(640, 480)
         rough = __import__("numpy").random.default_rng(0).integers(0, 60, (480, 640, 3), "uint8")
+        pose = make_pose((640, 480), (200, 100, 300, 300))
         for number in range(100):
             image = draw(number)
             image[40:] += rough[40:]
-            recording.add(LiveFrame(image, number, number / 25, number / 25), (Sight(Seen.NOBODY),))
+            recording.add(LiveFrame(image, number, number / 25, number / 25), (Sight(Seen.FOLLOWED, 1, pose, pose),))
         os.kill(os.getpid(), signal.SIGKILL)
         """
     )
@@ -136,6 +156,8 @@ def test_what_was_recorded_plays_after_the_program_was_killed(tmp_path: Path) ->
     for kind in ("stream", "overlay"):
         shown = [number_of(image) for image in pictures_of(tmp_path / f"r-{kind}.avi")]
         assert shown == list(range(len(shown))) and len(shown) >= 85, f"{kind}: only {len(shown)} of 100 pictures"
+    told = export.signature([make_pose((640, 480), (200, 100, 300, 300))])
+    assert comment_of(tmp_path / "r-overlay.avi") == told, "and it still says how its poses were made"
     lines = (tmp_path / "r-poses.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 101 and all(json.loads(line) for line in lines)
 

@@ -15,8 +15,10 @@ from loopback import Camera, camera, number_of, plain
 from pytestqt.qtbot import QtBot
 from test_record import pictures_of
 from test_window_live import open_live, shows_somebody
+from video_clips import comment_of
 
 from app.window import MainWindow
+from core import export
 
 pytest_plugins = ("app_fixtures",)
 
@@ -63,6 +65,9 @@ def test_one_key_records_pictures_skeletons_body_and_poses_together(
     numbers = [number_of(image) for image in pictures_of(found["stream"])]
     assert len(numbers) >= 20 and numbers == sorted(numbers)
     assert 0.7 <= len(pictures_of(found["overlay"])) / len(numbers) <= 1.3
+    pose = window.state.pose
+    assert pose is not None
+    assert {comment_of(found[kind]) for kind in expected & {"overlay", "space"}} == {export.signature([pose])}
     lines = [json.loads(line) for line in found["poses"].read_text(encoding="utf-8").splitlines()]
     poses = [line for line in lines if "pose" in line]
     assert poses and {line["pose"]["input"] for line in poses} == {served.url} and lines[0]["head"]

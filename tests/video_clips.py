@@ -1,7 +1,8 @@
-"""Clips made for tests, with each frame's number drawn in it as blocks that survive compression."""
+"""Clips made for tests, with each frame's number drawn in it as blocks that survive compression; and what films say."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,3 +55,23 @@ def _numbered(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 def number_in(rgb: NDArray[np.uint8]) -> int:
     """Read the number that was drawn in a frame."""
     return sum(1 << bit for bit in range(_BITS) if rgb[16, bit * _BLOCK + _BLOCK // 2].mean() > 128)
+
+
+def chunks(data: bytes, start: int, end: int) -> dict[bytes, bytes]:
+    """Return the bodies of an AVI file's chunks by kind, lists by what they hold; cut-off ones as far as they go."""
+    found = {}
+    while start < end:
+        kind, size = struct.unpack_from("<4sI", data, start)
+        body = data[start + 8 : start + 8 + size]
+        found[body[:4] if kind == b"LIST" else kind] = body
+        start += 8 + size + size % 2
+    return found
+
+
+def comment_of(path: Path) -> str:
+    """Read the comment of an AVI file as players do; empty without one."""
+    data = path.read_bytes()
+    if data[:4] != b"RIFF":
+        return ""
+    facts = chunks(data, 12, len(data)).get(b"INFO", b"INFO")
+    return chunks(facts, 4, len(facts)).get(b"ICMT", b"").rstrip(b"\0").decode()
