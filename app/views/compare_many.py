@@ -51,7 +51,7 @@ class Histogram(QWidget):
         self._themes = themes
         self._means: tuple[str, ...] = ()
         self.setMinimumSize(180, 100)
-        self.means = QLabel(objectName="means")
+        self.means = QLabel()
         # However narrow the plot is: what has no room is in the tip.
         self.means.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.means.setFixedHeight(_MEANS_HEIGHT)
