@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,18 @@ def test_what_openvino_compiled_is_read_again_and_damage_is_mended(
     mended = Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(samples[:1])[0]
     assert torch.equal(first, again) and torch.equal(first, mended)
     assert kept.stat().st_size > 0.9 * len(whole)
+
+
+@needs_openvino
+def test_several_networks_are_taken_over_at_once(samples: np.ndarray, cache: Path) -> None:
+    models = [checkpoint.load(name) for name in ("compact-geo", "compact-no-geo", "3d-geo")]
+
+    def looked(loaded: checkpoint.Checkpoint) -> torch.Tensor:
+        return Predictor(loaded, "cpu", reading=Reading(mirror=False), engine="openvino").raw(samples[:1])[0]
+
+    with ThreadPoolExecutor(len(models)) as pool:
+        together = list(pool.map(looked, models))
+    assert all(torch.equal(maps, looked(loaded)) for maps, loaded in zip(together, models, strict=True))
 
 
 @needs_openvino

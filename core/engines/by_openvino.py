@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from core.network import NetworkOutput, PoseNetwork
 
 _FORMAT = 1
 """Counts how ``_UpToMaps`` cuts the network: what was compiled before another cut is not used."""
+_TAKING_OVER = threading.Lock()
+"""One network at a time: tracing a network is something torch does once in a process, and two at once both fail."""
 _USE_TORCH = "leave out --engine openvino, and report this"
 
 
@@ -72,7 +75,8 @@ class OpenVinoEngine:
         kept = cache_folder() / f"{key.hexdigest()[:32]}.compiled"
         core = openvino.Core()
         try:
-            compiled = _imported(core, kept, settings) or _compiled(openvino, core, features, side, settings, kept)
+            with _TAKING_OVER:
+                compiled = _imported(core, kept, settings) or _compiled(openvino, core, features, side, settings, kept)
             self._request = compiled.create_infer_request()
         except Exception as error:  # its parts raise errors of their own, which have no base in common
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
