@@ -164,6 +164,7 @@ def test_in_a_video_the_tracked_box_does_not_collapse_onto_joints_that_fell_toge
 ) -> None:
     from core import media
     from core.commands import predict as command
+    from core.commands import tables
 
     fallen = np.full_like(pose.joints_px, 100.0)
     given: list[Any] = []
@@ -179,7 +180,7 @@ def test_in_a_video_the_tracked_box_does_not_collapse_onto_joints_that_fell_toge
     monkeypatch.setattr(media, "frames", lambda path: iter(film))
     args: Any = SimpleNamespace(box=None, height_mm=None)
     watched: Any = Watched()
-    job = command.Job(args, watched, pose, {}, tables=False)
+    job = command.Job(args, watched, pose, {}, tables=False, listing=tables.Listing())
     assert len(list(command.poses(job, Path("walk.mp4")))) == 2
     assert given[0] is None and given[1][2] >= 100.0
 
