@@ -91,9 +91,9 @@ class Compared(QObject):
         self._say(f"loading model {self.letter}")
         self.inference.load(source)
 
-    def load_again(self) -> None:
-        """Load the model that was asked for last anew, for the engine of now."""
-        if self._wanted:
+    def follow_engine(self) -> None:
+        """Load the model that was asked for last anew if another engine than that of now runs the one in use."""
+        if self.model is not None and self.inference.engine != self.inference.backend.engine:
             self.choose(self._wanted)
 
     @property
@@ -226,13 +226,16 @@ class Compared(QObject):
         self.model_changed.emit()
         self.look()
         self.follow()
+        # The choice may have changed while it was loaded.
+        self.follow_engine()
 
     def _load_failed(self, source: str, error: UserError) -> None:
-        if source == self._wanted:
-            self._wanted = "" if self.model is None else self.model.source
         self._say("")
         self._session.notifier.error(error)
         self.model_changed.emit()
+        if self.model is not None and source == self._wanted != self.model.source:
+            self._wanted = self.model.source
+            self.follow_engine()
 
     def _failed(self, token: int, error: UserError) -> None:
         if token == self._token:

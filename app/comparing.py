@@ -193,10 +193,10 @@ class Comparing(QObject):
         """Load another model as B (0), C or D: a bundled name or a file. The one in use stays until it is loaded."""
         self.others[place].choose(source)
 
-    def load_again(self) -> None:
-        """Load B, C and D anew, for the engine of now."""
+    def follow_engine(self) -> None:
+        """Let the engine of now run B, C and D."""
         for other in self.others:
-            other.load_again()
+            other.follow_engine()
 
     def add(self, source: str) -> None:
         """Compare with one more model; without a comparison, begin one with it."""

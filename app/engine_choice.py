@@ -57,8 +57,8 @@ class EngineChoice(QObject):
         self._wanted = openvino
         self._backend.engine = "openvino" if openvino else "torch"
         self._settings.set(_KEY, openvino)
-        self._session.load_again()
-        self._comparing.load_again()
+        self._session.follow_engine()
+        self._comparing.follow_engine()
 
     def _loaded(self, *_: object) -> None:
         fault, self._backend.engine_fault = self._backend.engine_fault, None

@@ -344,10 +344,9 @@ class Session(QObject):
         self.state.set_activity("loading the model")
         self.inference.load(source)
 
-    def load_again(self) -> None:
-        """Load the checkpoint that was asked for last anew, for the engine of now."""
-        # Before the models are listed nothing is loaded.
-        if self.state.models and self._wanted_model:
+    def follow_engine(self) -> None:
+        """Load the checkpoint that was asked for last anew if another engine than that of now runs the one in use."""
+        if self.state.model is not None and self.inference.engine != self.inference.backend.engine:
             self.choose_model(self._wanted_model)
 
     def _models_listed(self, models: list[ModelEntry], limits: tuple[float, float]) -> None:
@@ -368,17 +367,20 @@ class Session(QObject):
         self.state.set_activity("")
         self.state.set_model(entry, device)
         self.ask_for_pose()
+        # The choice may have changed while it was loaded.
+        self.follow_engine()
 
     def _model_failed(self, source: str, error: UserError) -> None:
         self.state.set_activity("")
         kept = self.state.model
-        if kept is not None and source == self._wanted_model:
-            self._wanted_model = kept.source
         self.notifier.error(error)
         # The picker must fall back to the model that is still in use.
         self.state.model_changed.emit()
         if kept is None and self.state.models and source != self.state.models[0].source:
             self.choose_model(self.state.models[0].source)
+        if kept is not None and source == self._wanted_model != kept.source:
+            self._wanted_model = kept.source
+            self.follow_engine()
 
     def _device_lost(self, device: str) -> None:
         self.state.set_model(self.state.model, device)

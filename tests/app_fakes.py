@@ -48,13 +48,13 @@ class FakeModel:
         self.entry = ModelEntry(Path(source).stem, source, "made by a test")
         self.parts: dict[str, float] = {}
         self._backend = backend
-        self._engine = backend.engine
+        self.engine = backend.engine
 
     def predict(self, rgb: NDArray[np.uint8], box: Box | None, reading: Reading) -> Pose:
         """Return a body in the middle of the box."""
         self._backend.asked.append((self.entry.name, box, reading))
         pose = self._backend.answer(self.entry.name, (rgb.shape[1], rgb.shape[0]), box)
-        made = replace(pose.made, refined=reading.refine, mirror_averaged=reading.mirror, engine=self._engine)
+        made = replace(pose.made, refined=reading.refine, mirror_averaged=reading.mirror, engine=self.engine)
         return replace(pose, made=made)
 
     def people(self, rgb: NDArray[np.uint8], locator: object) -> list[Candidate]:

@@ -101,11 +101,10 @@ def test_a_model_that_is_still_loading_follows_the_choice_and_stays_the_one_that
     qtbot.waitUntil(lambda: engines_of(window) == ["openvino"] * 3)
     assert window.comparing.names == ("late-a", "late-b", "three")
     for choose in (window.session.choose_model, window.comparing.choose):
-        with qtbot.waitSignal(window.notifier.posted):
-            choose(str(photo.with_name("bad.safetensors")))
+        choose(str(photo.with_name("bad.safetensors")))
     window.actions_by_key["openvino"].trigger()
     qtbot.waitUntil(lambda: engines_of(window) == ["torch"] * 3)
-    assert window.comparing.names == ("late-a", "late-b", "three"), "a bad one is not tried again"
+    assert window.comparing.names == ("late-a", "late-b", "three"), "where one is bad, the one in use follows"
 
 
 def test_where_one_model_cannot_follow_all_stay_with_torch(

@@ -43,6 +43,8 @@ class Model(Protocol):
     entry: ModelEntry
     parts: dict[str, float]
     """Seconds spent in each part of looking (``core.timed``) since it was cleared."""
+    engine: EngineName
+    """Who runs it."""
 
     @property
     def device(self) -> str:
@@ -171,7 +173,7 @@ class TorchModel:
     def __init__(self, source: str, engine: EngineName) -> None:
         from core import checkpoint
 
-        self._engine = engine
+        self.engine = engine
         self._loaded = checkpoint.load(source)
         self.entry = ModelEntry.of(self._loaded.info, source)
         self._take("auto")
@@ -179,7 +181,7 @@ class TorchModel:
     def _take(self, device: str) -> None:
         from core.timed import TimedPredictor
 
-        self._predictor = TimedPredictor(self._loaded, device, engine=self._engine)
+        self._predictor = TimedPredictor(self._loaded, device, engine=self.engine)
         self.parts = self._predictor.parts
 
     @property

@@ -129,7 +129,6 @@ class InferenceService(Worker):
             self._infer(request)
 
     def _load(self, source: str) -> None:
-        engine = self.backend.engine
         try:
             model = self.backend.load(source)
         except UserError as error:
@@ -138,9 +137,7 @@ class InferenceService(Worker):
             wrong = UserError(f"the checkpoint could not be loaded ({_short(error)})", "choose another checkpoint")
             self.load_failed.emit(source, wrong)
         else:
-            self._model, self._device = model, model.device
-            # What does not take the network over is left for torch while it loads.
-            self.engine = engine if self.backend.engine == engine else "torch"
+            self._model, self._device, self.engine = model, model.device, model.engine
             self.loaded.emit(model.entry, model.device)
 
     def _step(self, request: RunRequest) -> None:
