@@ -24,9 +24,9 @@ RECORD: dict[str, Any] = {
 }
 
 
-def written(path: Path, seed: int, geometry_loss: bool = True) -> Path:
+def written(path: Path, seed: int, geometry_loss: bool = True, input_px: int | None = None) -> Path:
     torch.manual_seed(seed)
-    model = network.build("compact", "softmax")
+    model = network.build("compact", "softmax", input_px=input_px)
     checkpoint.save(path, model, geometry_loss=geometry_loss, record=RECORD)
     return path
 
@@ -51,6 +51,16 @@ def test_a_checkpoint_averaged_with_itself_stays_as_it_is(tmp_path: Path) -> Non
     one = written(tmp_path / "one.safetensors", 1)
     mean = average([one, one], tmp_path / "mean.safetensors")
     assert checkpoint.describe(mean).metadata["weights_sha256"] == checkpoint.describe(one).metadata["weights_sha256"]
+
+
+def test_a_network_that_learned_with_a_smaller_input_is_averaged_at_the_size_of_the_first(tmp_path: Path) -> None:
+    larger = written(tmp_path / "larger.safetensors", 1, input_px=192)
+    smaller = written(tmp_path / "smaller.safetensors", 2)
+    mean = checkpoint.load(average([larger, smaller], tmp_path / "mean.safetensors")).network
+    assert (mean.config.input_px, mean.config.heatmap_px) == (192, 48)
+    states = [checkpoint.load(path).network.state_dict() for path in (larger, smaller)]
+    name = "stem.0.0.weight"
+    torch.testing.assert_close(mean.state_dict()[name], (states[0][name] + states[1][name]) / 2, rtol=1e-3, atol=1e-4)
 
 
 def test_twins_with_and_without_the_geometry_loss_are_not_mixed(tmp_path: Path) -> None:

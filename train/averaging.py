@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from core import checkpoint
 from core.checkpoint import Checkpoint
 from core.errors import UserError
 from train import tool
+from train.resizing import weights_for
 
 _KEPT: Final = ("data", "terms", "bone_sum_mm", "config")
 """Of the first one's record; figures, and what was fitted to its answers, are of that network alone."""
@@ -26,20 +28,22 @@ def average(paths: Sequence[Path], out: Path) -> Path:
     """Write the mean of checkpoints, each counting as much as the others.
 
     Args:
-        paths: at least two; the first one's record is kept.
+        paths: at least two; the first one's record is kept, and the size of its input.
         out: the file to write.
 
     Raises:
         UserError: one is damaged, or they are not of one kind.
     """
     first, *others = (checkpoint.load(path) for path in paths)
+    shape = first.network.config
     for other in others:
-        if other.network.config != first.network.config or other.info.geometry_loss != first.info.geometry_loss:
+        resized = replace(other.network.config, input_px=shape.input_px, heatmap_px=shape.heatmap_px)
+        if resized != shape or other.info.geometry_loss != first.info.geometry_loss:
             raise UserError(
                 f"{other.info.path.name} is of another kind than {first.info.path.name}",
                 "average networks of one shape, all trained with the geometry loss or all without",
             )
-    states = [each.network.state_dict() for each in (first, *others)]
+    states = [weights_for(each.network, shape) for each in (first, *others)]
     mean = {name: sum(state[name].double() for state in states) / len(states) for name in states[0]}
     # Loading gives each tensor its own type back.
     first.network.load_state_dict(mean)

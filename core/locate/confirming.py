@@ -31,7 +31,7 @@ _SCORES: Final = (1e-6, 1.0 - 1e-6)
 
 @dataclass(frozen=True)
 class Confirming:
-    """How two answers become one; fitted (``python -m train.locate.confirming``) and kept in the locator's file.
+    """How two answers become one; fitted on held-out pictures (``docs/locate.md``) and kept in the locator's file.
 
     Attributes:
         proposed: whom the locating network gives a lower score the pose network is not asked about.
