@@ -76,8 +76,9 @@ def test_its_state_survives_saving_so_that_resuming_goes_on_exactly() -> None:
 def test_a_run_begins_with_the_weights_of_a_checkpoint_and_refuses_another_network(tmp_path: Path) -> None:
     bundled = checkpoint.load("compact-geo").network.state_dict()
     settings = tiny_config()
-    further = checkpoint.load("compact-geo").network.config.further
-    settings = dataclasses.replace(settings, network=dataclasses.replace(settings.network, further=further))
+    shape = checkpoint.load("compact-geo").network.config
+    alike = dataclasses.replace(settings.network, further=shape.further, input_px=shape.input_px)
+    settings = dataclasses.replace(settings, network=alike)
     run = trainer(tmp_path, settings)
     run.begin_with("compact-geo")
     assert all(torch.equal(tensor, bundled[name]) for name, tensor in run.model.state_dict().items())

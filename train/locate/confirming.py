@@ -27,7 +27,7 @@ from train import tool
 from train.locate import measuring
 from train.locate.measuring import Case, HeldOut
 
-QUIET: Final = 0.96
+QUIET: Final = 0.955
 """Share of the places without people in which nobody may be found."""
 WEIGHT: Final = 5.0
 """Of the pose network's mean confidence: between 3 and 8 it hardly matters (``docs/locate.md``)."""
