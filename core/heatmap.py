@@ -152,10 +152,12 @@ def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tenso
         exists.append(left.any(-1))
         apart = (rows - rows.gather(-1, best)).abs() > radius
         left = left & (apart | ((columns - columns.gather(-1, best)).abs() > radius))
-    score = _peak_score(maps, kind).flatten(-2)
-    found = [torch.where(there, _at(score, index), 0.0) for index, there in zip(indices, exists, strict=True)]
-    places = _refine(maps, torch.stack(indices, dim=-1), kind)
-    belief = torch.stack(found, dim=-1)
+    chosen = torch.stack(indices, dim=-1)
+    windows = _windows(maps, chosen, kind)
+    # A window's mass is the score there: what the map of all scores would say.
+    score = maps.flatten(-2).gather(-1, chosen) if kind == "gaussian" else windows.sum((-2, -1)).clamp(0.0, 1.0)
+    belief = torch.where(torch.stack(exists, dim=-1), score, 0.0)
+    places = _refined(windows, chosen, maps.shape, kind)
     order = torch.cat([belief.new_full((*belief.shape[:-1], 1), torch.inf), belief[..., 1:]], dim=-1).argsort(-1, True)
     return places.gather(-2, order[..., None].expand_as(places)), belief.gather(-1, order)
 
@@ -231,6 +233,11 @@ def _at(values: Tensor, index: Tensor) -> Tensor:
 
 def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
     """Return (N, 16, ..., 2) sub-pixel positions around (N, 16, ...) flat map indices."""
+    return _refined(_windows(maps, index, kind), index, maps.shape, kind)
+
+
+def _windows(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
+    """Return the (N, 16, ..., w, w) neighbourhoods of (N, 16, ...) flat map indices, 0 beyond the rim."""
     size = maps.shape[-1]
     row, column = index // size, index % size
     radius = 1 if kind == "gaussian" else peak_radius(size)
@@ -239,14 +246,19 @@ def _refine(maps: Tensor, index: Tensor, kind: MapKind) -> Tensor:
     rows = row[..., None, None] + reach[:, None] + radius
     columns = column[..., None, None] + reach[None, :] + radius
     at = rows * padded.shape[-1] + columns
-    window = padded.flatten(-2).gather(-1, at.flatten(2)).view(at.shape)
+    return padded.flatten(-2).gather(-1, at.flatten(2)).view(at.shape)
+
+
+def _refined(window: Tensor, index: Tensor, shape: torch.Size, kind: MapKind) -> Tensor:
+    row, column = index // shape[-1], index % shape[-1]
     if kind == "gaussian":
         shift_x = 0.25 * torch.sign(window[..., 1, 2] - window[..., 1, 0])
         shift_y = 0.25 * torch.sign(window[..., 2, 1] - window[..., 0, 1])
         # At the rim one neighbour does not exist: no shift, rather than one away from the padding.
-        shift_x = torch.where((column == 0) | (column == size - 1), 0.0, shift_x)
-        shift_y = torch.where((row == 0) | (row == maps.shape[-2] - 1), 0.0, shift_y)
+        shift_x = torch.where((column == 0) | (column == shape[-1] - 1), 0.0, shift_x)
+        shift_y = torch.where((row == 0) | (row == shape[-2] - 1), 0.0, shift_y)
     else:
+        reach = torch.arange(window.shape[-1], device=window.device) - window.shape[-1] // 2
         mass = window.sum(dim=(-2, -1)).clamp_min(1e-12)
         shift_x = (window.sum(-2) * reach).sum(-1) / mass
         shift_y = (window.sum(-1) * reach).sum(-1) / mass
