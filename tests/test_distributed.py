@@ -45,7 +45,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     assert output.count("Done:") == 1
     one, two = (torch.load(out / "last.pt", weights_only=True)["model"] for out in outs.values())
     torch.manual_seed(0)
-    start = network.build("compact").state_dict()
+    start = network.build("compact", input_px=192).state_dict()
     assert max(float((one[name] - start[name]).abs().max()) for name in start if "running" not in name) > 2e-4
     apart = {name: float((tensor.double() - two[name].double()).abs().max()) for name, tensor in one.items()}
     worst = max(apart, key=apart.__getitem__)
