@@ -37,7 +37,8 @@ class Candidate:
     Attributes:
         box_px: (x, y, width, height) in picture pixels: the extent of the joints, with room (``box_of_joints``). Its
             square is the crop that the pose network was trained on. Parts may lie outside the picture.
-        score: 0..1, how sure the network is that somebody's centre is there.
+        score: 0..1, how sure the network is that somebody's centre is there; of a confirmed one how sure both networks
+            are together (``core.locate.confirming``).
     """
 
     box_px: Box
