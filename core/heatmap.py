@@ -137,7 +137,7 @@ def peaks(belief_maps: Tensor, kind: MapKind, count: int) -> tuple[Tensor, Tenso
     maps = belief_maps.double()
     size = maps.shape[-1]
     radius = peak_radius(size)
-    # By rows and then by columns: the same, in a third of the time.
+    # By rows and then by columns: the same, and quicker.
     across = functional.max_pool2d(belief_maps, (1, 2 * radius + 1), stride=1, padding=(0, radius))
     highest = functional.max_pool2d(across, (2 * radius + 1, 1), stride=1, padding=(radius, 0))
     rest = torch.where((belief_maps >= highest) & (belief_maps > FAINTEST), belief_maps, 0.0).flatten(-2)

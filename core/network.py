@@ -355,7 +355,7 @@ def build(
 
 
 class Undrawn(TorchFunctionMode):
-    """While active, new modules do not draw their first weights: a third of the time that loading a file takes.
+    """While active, new modules do not draw their first weights: a quarter of the time that loading a file takes.
 
     Only for networks whose every weight is then loaded: until then they hold whatever was in that memory.
     """

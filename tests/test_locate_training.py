@@ -261,6 +261,10 @@ def test_the_limit_that_confirms_people_is_fitted_kept_in_the_file_measured_and_
     sets = ["--data", str(data / "lspet"), "--rendered", str(data / "rendered"), "--empty", str(data / "backgrounds")]
     monkeypatch.setattr(sys, "argv", ["confirming", str(path), "--checkpoint", str(weights), *sets, "--quiet", "1.0"])
     assert confirming.main() == 0
+    before = path.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["confirming", str(path), *sets, "--quiet", "95"])
+    assert confirming.main() == 1 and "give a number from 0 to 1" in capsys.readouterr().err
+    assert path.read_bytes() == before
     rule = Locator.load(path, "cpu").metadata["confirming"]
     assert rule["chosen_by"]["checkpoint"] == weights.stem and len(rule["chosen_by"]["halves"]) == 2
     words = ["evaluate", "--dataset", "locate", *sets, "--locator", str(path), "--checkpoint", str(weights)]

@@ -8,6 +8,7 @@ from vispy import scene
 
 from app.theme import Theme
 from app.views import name_places
+from app.views.lit_visual import draw_over
 
 _ARM_PX = 34.0
 _LOWEST_PX = 160.0
@@ -74,12 +75,7 @@ class AxisGizmo:
         parent = canvas.scene
         self._lines = scene.visuals.Line(parent=parent, connect="segments", method="gl", width=2, antialias=False)
         self._names = scene.visuals.Text(list(_NAMES), parent=parent, font_size=_SIZE_PT, face=name_places.FACE)
-        for order, visual in enumerate((self._lines, self._names)):
-            visual.order = 100 + order
-            visual.set_gl_state(
-                depth_test=False, blend=True, color_mask=(True, True, True, True),
-                blend_func=("src_alpha", "one_minus_src_alpha"),
-            )  # fmt: skip
+        draw_over(100, self._lines, self._names)
         self._colours = np.ones((3, 4), dtype=np.float32)
         self._canvas = canvas
         self._last = (0.0, 0.0, (400.0, 400.0))

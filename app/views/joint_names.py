@@ -13,7 +13,7 @@ from vispy.color import Color
 from app.naming import short_joint_name
 from app.theme import Theme
 from app.views import name_places
-from app.views.lit_visual import LitMesh
+from app.views.lit_visual import LitMesh, draw_over
 from app.views.mesh3d import Mesh
 from core import skeleton
 
@@ -65,12 +65,7 @@ class JointNames:
         # Where a name has to stand over a limb, it is read off a plate.
         self._plates = LitMesh(flat=True, parent=canvas.scene)
         self._plate = np.zeros((1, 4), dtype=np.float32)
-        for order, visual in enumerate((self._plates, self._text)):
-            visual.order = 90 + order
-            visual.set_gl_state(
-                depth_test=False, blend=True, color_mask=(True, True, True, True),
-                blend_func=("src_alpha", "one_minus_src_alpha"),
-            )  # fmt: skip
+        draw_over(90, self._plates, self._text)
         self._way = np.full(skeleton.JOINT_COUNT, -1, dtype=np.intp)
         self.boxes = np.empty((0, 4))
         """(N, 4) left, top, right, bottom of the names placed last, in pixels."""

@@ -98,3 +98,18 @@ class LitMeshVisual(Visual):
 
 
 LitMesh = create_visual_node(LitMeshVisual)
+
+
+def draw_over(first: int, *visuals: Any) -> None:
+    """Draw visuals one after the other over what is there, however near that is; pale parts are seen through.
+
+    Args:
+        first: order of the first one.
+        visuals: of vispy.
+    """
+    for order, visual in enumerate(visuals, start=first):
+        visual.order = order
+        visual.set_gl_state(
+            depth_test=False, blend=True, color_mask=(True, True, True, True),
+            blend_func=("src_alpha", "one_minus_src_alpha"),
+        )  # fmt: skip

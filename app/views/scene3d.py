@@ -19,7 +19,7 @@ from app.theme import Theme
 from app.views import mesh3d
 from app.views.axis_gizmo import AxisGizmo
 from app.views.joint_names import JointNames
-from app.views.lit_visual import LitMesh
+from app.views.lit_visual import LitMesh, draw_over
 from app.views.smooth_edges import SmoothEdges
 from core import skeleton
 from core.pose import Pose
@@ -35,7 +35,7 @@ def _rgba(colours: tuple[Rgb, ...], alpha: float = 1.0) -> NDArray[np.float64]:
 
 
 class Stage:
-    """A canvas and its camera, with nothing to see yet: the slower half of making a scene."""
+    """A canvas and its camera, with nothing to see yet: the first half of making a scene."""
 
     def __init__(self) -> None:
         self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"depth_size": 24})
@@ -88,8 +88,8 @@ class Scene3D:
 
     def _set_states(self) -> None:
         # The floor and its shadow lie behind everything; names are drawn by the canvas, in front of everything.
-        orders = (self._shadow, self._floor, self._bones, self._joints, self._ghost_depth, self._ghost)
-        for order, visual in enumerate(orders):
+        draw_over(0, self._shadow, self._floor)
+        for order, visual in enumerate((self._bones, self._joints, self._ghost_depth, self._ghost), start=2):
             visual.order = order
         solid = {"depth_test": True, "blend": False, "color_mask": (True, True, True, True)}
         self._bones.set_gl_state(**solid)
@@ -100,9 +100,6 @@ class Scene3D:
             depth_test=True, depth_func="lequal", blend=True, color_mask=(True, True, True, True),
             blend_func=("src_alpha", "one_minus_src_alpha"),
         )  # fmt: skip
-        flat = {"depth_test": False, "blend": True, "color_mask": (True, True, True, True)}
-        for visual in (self._shadow, self._floor):
-            visual.set_gl_state(**flat, blend_func=("src_alpha", "one_minus_src_alpha"))
 
     def _note_painting(self, _event: object) -> None:
         self._painting_since_s = time.perf_counter()

@@ -60,10 +60,14 @@ class HeldOut:
     places: Sequence[Source]
 
     def cases(self) -> Iterator[tuple[str, Iterator[Case]]]:
-        """Yield the kinds of pictures with people, with a name each."""
-        yield "photos", _as_they_are(self.photos)
-        yield "photos_at_any_size", zoomed(self.photos, self.places, 1)
-        yield "rendered_at_any_size", zoomed(self.people, self.places, 2)
+        """Yield the kinds of pictures with people, with a name each; a bar tells how far they are looked through."""
+        kinds = {
+            "photos": (self.photos, _as_they_are(self.photos)),
+            "photos_at_any_size": (self.photos, zoomed(self.photos, self.places, 1)),
+            "rendered_at_any_size": (self.people, zoomed(self.people, self.places, 2)),
+        }
+        for name, (people, cases) in kinds.items():
+            yield name, iter(tqdm(cases, total=len(people), desc=name, unit="picture"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,7 +119,7 @@ def told_of(locator: Locator) -> dict[str, Any]:
 
 def measure(find: Find, sets: HeldOut) -> dict[str, Any]:
     """Return all figures of one way to find people; see the module."""
-    found = {name: _found(find, name, cases) for name, cases in sets.cases()}
+    found = {name: _found(find, cases) for name, cases in sets.cases()}
     return {**found, "empty": _quiet(find, sets.places), "milliseconds": _milliseconds(find, sets.photos[0].image)}
 
 
@@ -141,9 +145,9 @@ def zoomed(people: Sequence[Source], places: Sequence[Source], seed: int) -> Ite
             yield canvas.image, canvas.boxes[0], float(np.ptp(joints[:, 1])) / size[1]
 
 
-def _found(find: Find, name: str, cases: Iterable[Case]) -> dict[str, Any]:
+def _found(find: Find, cases: Iterable[Case]) -> dict[str, Any]:
     any_right, best_right, square_right, shares, named = [], [], [], [], []
-    for picture, box, share in tqdm(cases, desc=name, unit="picture"):
+    for picture, box, share in cases:
         candidates = find(picture)
         overlaps = [overlap(candidate.box_px, box) for candidate in candidates]
         any_right.append(max(overlaps, default=0.0) >= ENOUGH)
