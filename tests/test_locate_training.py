@@ -278,6 +278,7 @@ def test_the_limit_that_confirms_people_is_fitted_kept_in_the_file_measured_and_
 
 
 @given(st.lists(st.floats(-9.0, 9.0), min_size=1, max_size=60), st.floats(0.0, 1.0))
+@example([-1.1], 1.0)
 def test_a_limit_keeps_its_share_of_the_places_quiet_and_lies_just_over_one_of_them(
     sums: list[float], quiet: float
 ) -> None:

@@ -44,7 +44,12 @@ def limit_for(sums: Sequence[float], quiet: float) -> float:
         quiet: 0..1.
     """
     highest = float(np.quantile(np.array(sums), quiet, method="higher"))
-    return math.floor(100.0 * highest + 1.0) / 100.0 if math.isfinite(highest) else 0.0
+    if not math.isfinite(highest):
+        return 0.0
+    hundredths = math.floor(100.0 * highest)
+    while hundredths / 100.0 <= highest:  # times a hundred, -1.1 is rounded to less than -110
+        hundredths += 1
+    return hundredths / 100.0
 
 
 def fit(
