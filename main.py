@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # libgomp's threads spin while they wait, which starves every other process; it reads this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A short spin, some tens of microseconds, spares threads a sleep after each of a small network's many convolutions.
+# Beside other work it costs; core.engines.threads notices that.
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 # NumPy's own threads would wait for torch's at every product of small matrices, the window's drawing among them: seven
 # times as long on a busy machine of two cores. Read when NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

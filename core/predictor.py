@@ -15,6 +15,7 @@ from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
 from core.engines import EngineName, prepare
+from core.engines.threads import one_thread
 from core.errors import UserError
 from core.heatmap import Decoded
 from core.locate import LOCATE_BY, Candidate, LocateBy, Locator
@@ -261,12 +262,13 @@ class Predictor:
         maps, depths = self.raw(crops, flip)
         made = self.made(height_mm) if flip is None else replace(self.made(height_mm), mirror_averaged=flip)
         structure = self._structure if made.decoded_by == "limbs" else None
-        decoded = heatmap.decode(maps, self._config.maps, structure)
-        if structure is not None and self._lifting is not None:
-            depths = self._lifted(decoded, depths)
-        shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
-        # Only refining needs it.
-        spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if made.refined else None
+        with one_thread():
+            decoded = heatmap.decode(maps, self._config.maps, structure)
+            if structure is not None and self._lifting is not None:
+                depths = self._lifted(decoded, depths)
+            shown = heatmap.display(maps, np.maximum(decoded.confidence, decoded.second_confidence))
+            # Only refining needs it.
+            spread_hm = heatmap.spread_hm(maps, decoded, self._config.maps) if made.refined else None
         bone_sum = self.checkpoint.bone_sum_mm if height_mm is None else height_mm / STATURE_PER_BONE_SUM
         to_crop = side / self._config.heatmap_px
         poses = []

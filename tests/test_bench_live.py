@@ -20,7 +20,7 @@ def test_the_live_bench_measures_parts_that_add_up(
     out = tmp_path / "live.json"
     assert main.main(["bench", "--live", "--device", "cpu", "--json", str(out)]) == 0
     figures = json.loads(out.read_text())["live"]
-    assert figures["frames"] == 90 and 0 < figures["poses"] <= 90 - figures["dropped"]
+    assert figures["frames"] == 180 and 0 < figures["poses"] <= 180 - figures["dropped"]
     assert sum(figures["share"].values()) == pytest.approx(1.0, abs=0.01)
     latency = figures["latency_ms"]
     assert latency["infer"]["median"] > latency["crop"]["median"] > 0

@@ -41,6 +41,7 @@ class Locator:
     ) -> None:  # fmt: skip
         import copy
 
+        from core.engines.threads import Threads, numbers
         from core.locate import network
         from core.network import place
         from core.predictor import choose_device, fast_precision
@@ -53,6 +54,8 @@ class Locator:
         self._device = choose_device(device)
         self._dtype = fast_precision(self._device)
         self._model = place(network.folded(copy.deepcopy(model)), self._device)
+        # Pictures are all shrunk to much the same size.
+        self._threads = Threads(numbers() if self._device == "cpu" else (1,))
 
     @staticmethod
     def bundled() -> Path | None:
@@ -94,7 +97,8 @@ class Locator:
         small = cv2.resize(view, (columns, rows), interpolation=cv2.INTER_AREA)
         mixed = torch.autocast(self._device, self._dtype) if self._dtype != torch.float32 else contextlib.nullcontext()
         with torch.inference_mode(), mixed:
-            maps = self._model(network.as_input(np.asarray(small, dtype=np.uint8), self._device))
+            seen = network.as_input(np.asarray(small, dtype=np.uint8), self._device)
+            maps = self._threads(lambda: self._model(seen))
             scores = torch.sigmoid(maps.centre.float())[0].cpu().numpy().astype(np.float64)
             boxes = network.boxes_input(maps.box)[0].cpu().numpy().astype(np.float64)
         scale = view.shape[1] / columns, view.shape[0] / rows
