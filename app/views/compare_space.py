@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -17,9 +18,7 @@ from core.compare import LETTERS
 from core.pose import Pose
 
 if TYPE_CHECKING:
-    from app.views.scene3d import Scene3D, Stage
-
-Made = TypeVar("Made")
+    from app.views.scene3d import Scene3D
 
 
 class OtherSpace(QWidget):
@@ -65,22 +64,18 @@ class OtherSpace(QWidget):
             self.panel.setVisible(there)
 
     def _set_up(self) -> None:
-        from app.views.scene3d import Stage
-
-        self._in_turn(Stage, self._furnish)
-
-    def _furnish(self, stage: Stage) -> None:
         from app.views.scene3d import Scene3D
 
-        self._in_turn(lambda: Scene3D(stage), self._make)
+        self._go_on(Scene3D.in_steps())
 
-    def _in_turn(self, make: Callable[[], Made], then: Callable[[Made], None]) -> None:
+    def _go_on(self, steps: Iterator[Scene3D | None]) -> None:
         try:
-            made = make()
+            scene = next(steps)
         except Exception:  # noqa: BLE001  # drivers fail in many ways; the panel tries by itself and tells why not
             self._make(None)
-        else:
-            QTimer.singleShot(0, self, lambda: then(made))
+            return
+        then = partial(self._go_on, steps) if scene is None else partial(self._make, scene)
+        QTimer.singleShot(0, self, then)
 
     def _make(self, scene: Scene3D | None) -> None:
         leader = self._leader

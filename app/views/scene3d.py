@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,7 @@ def _rgba(colours: tuple[Rgb, ...], alpha: float = 1.0) -> NDArray[np.float64]:
 
 
 class Stage:
-    """A canvas and its camera, with nothing to see yet: the first half of making a scene."""
+    """A canvas and its camera, with nothing to see yet."""
 
     def __init__(self) -> None:
         self.canvas = scene.SceneCanvas(keys=None, vsync=False, config={"depth_size": 24})
@@ -50,10 +50,12 @@ class Scene3D:
     """Owns the canvas and everything drawn in it. Created once: vispy leaks memory with every canvas.
 
     Args:
-        stage: one that was made before.
+        stage, gizmo, names: made before, the two on the stage's canvas.
     """
 
-    def __init__(self, stage: Stage | None = None) -> None:
+    def __init__(
+        self, stage: Stage | None = None, gizmo: AxisGizmo | None = None, names: JointNames | None = None
+    ) -> None:
         stage = stage or Stage()
         self.canvas, self.view, self.camera = stage.canvas, stage.view, stage.camera
         self.edges = SmoothEdges(self.canvas)
@@ -64,8 +66,8 @@ class Scene3D:
         self._joints = LitMesh(parent=parent)
         self._ghost_depth = LitMesh(flat=True, parent=parent)
         self._ghost = LitMesh(parent=parent)
-        self._gizmo = AxisGizmo(self.canvas)
-        self.names = JointNames(self.canvas)
+        self._gizmo = gizmo or AxisGizmo(self.canvas)
+        self.names = names or JointNames(self.canvas)
         self._named_first: tuple[int, ...] = ()
         self._turned = True
         self._set_states()
@@ -85,6 +87,17 @@ class Scene3D:
         self.canvas.native.frameSwapped.connect(self._note_painted)
         self.canvas.events.resize.connect(lambda _event: self._note_turned())
         self.view.scene.transform.changed.connect(lambda _event: self._note_turned())
+
+    @classmethod
+    def in_steps(cls) -> Iterator[Scene3D | None]:
+        """Make one a part at a time, and yield it at the end: between two parts a window can answer."""
+        stage = Stage()
+        yield None
+        gizmo = AxisGizmo(stage.canvas)
+        yield None
+        names = JointNames(stage.canvas)
+        yield None
+        yield cls(stage, gizmo, names)
 
     def _set_states(self) -> None:
         # The floor and its shadow lie behind everything; names are drawn by the canvas, in front of everything.
