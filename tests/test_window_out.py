@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -123,6 +124,26 @@ def test_the_3d_view_as_svg_has_its_joints_where_the_view_has_them(
         x, y = round(points[joint, 0]), round(points[joint, 1])
         hues = [image.pixelColor(x, y).hue() for image in (shown, drawn)]
         assert hues == pytest.approx([QColor(*SIDE_COLOURS[side]).hue()] * 2, abs=12)
+
+
+def test_the_3d_view_as_svg_has_the_names_where_the_view_has_them_and_none_when_they_are_off(
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_window.gl = True
+    window = open_window(photo)
+    if window.space.scene is None:
+        pytest.skip("no OpenGL")
+    names = window.space.scene.names
+    window.state.set_display(labels=True)
+    named = ElementTree.parse(saved(window, "export_3d", tmp_path / "named.svg", qtbot, monkeypatch))
+    texts = {element.text: element for element in named.iter("{http://www.w3.org/2000/svg}text")}
+    written = dict(names.written())
+    assert len(written) > 4 and set(texts) == set(written)
+    for name, (left, top, right, bottom) in written.items():
+        x, y = float(texts[name].get("x", "nan")), float(texts[name].get("y", "nan"))
+        assert left <= x <= (left + right) / 2 and (top + bottom) / 2 <= y <= bottom, "from the left, on its base line"
+    window.state.set_display(labels=False)
+    assert b"<text" not in saved(window, "export_3d", tmp_path / "plain.svg", qtbot, monkeypatch).read_bytes()
 
 
 def test_a_name_without_suffix_gets_that_of_the_chosen_kind(

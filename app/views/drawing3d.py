@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 
 from app.colours import Rgb
 from app.theme import Theme
+from app.views import name_places
+from app.views.joint_names import PLATE_ALPHA, JointNames
 from app.views.scene3d import BONE_RADIUS_MM, JOINT_RADIUS_MM
 from core import skeleton
 
@@ -42,6 +44,20 @@ def draw(
         else:
             loose = not np.equal(skeleton.BONE_ENDS, joint).any()
             _ball(painter, points[joint], 0.6 if loose else 1.0, joints[joint], theme)
+
+
+def write_names(painter: QPainter, theme: Theme, names: JointNames) -> None:
+    """Write the joints' names over the skeleton, as the 3D view shows them now."""
+    font = QFont(name_places.FACE)
+    font.setPixelSize(round(names.size_px))
+    painter.setFont(font)
+    plate = QColor(theme.canvas)
+    plate.setAlphaF(PLATE_ALPHA)
+    for name, (left, top, right, bottom) in names.written():
+        place = QRectF(QPointF(left, top), QPointF(right, bottom))
+        painter.fillRect(place, plate)
+        painter.setPen(QColor(theme.text))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, name)
 
 
 def _bone(painter: QPainter, ends: NDArray[np.float64], colour: Rgb, theme: Theme) -> None:

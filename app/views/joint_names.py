@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -38,7 +38,7 @@ _WAS_THERE_MM: Final = 60.0
 """So much nearer to the viewer than a named joint another one has to be to push its name out."""
 _BEHIND_ALL_MM: Final = 1e6
 _FAR_OFF: Final = -1e4
-_PLATE_ALPHA: Final = 0.6
+PLATE_ALPHA: Final = 0.6
 _FACES: Final = (
     (4 * np.arange(skeleton.JOINT_COUNT)[:, None, None] + np.array([[0, 1, 2], [0, 2, 3]]))
     .reshape(-1, 3)
@@ -81,14 +81,25 @@ class JointNames:
             self._text.visible = self._plates.visible = visible
 
     @property
+    def size_px(self) -> float:
+        """How large the letters are, in pixels."""
+        return _SIZE_PT / 72.0 * float(self._canvas.dpi)
+
+    @property
     def shown(self) -> tuple[int, ...]:
         """The joints whose names are shown."""
         return tuple(np.flatnonzero(self._way >= 0).tolist()) if self.visible else ()
 
+    def written(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Yield the names that are shown, each with left, top, right and bottom of its plate in pixels."""
+        if self.visible:
+            for joint, box in zip(self.shown, self.boxes, strict=True):
+                yield self._names[joint], box
+
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of the theme, from the next placing on."""
         self._text.color = theme.text
-        self._plate = np.array([[*Color(theme.canvas).rgb, _PLATE_ALPHA]], dtype=np.float32)
+        self._plate = np.array([[*Color(theme.canvas).rgb, PLATE_ALPHA]], dtype=np.float32)
 
     def place(
         self, points: NDArray[np.float64], first: Sequence[int], taken: Sequence[NDArray[np.float64]] = ()

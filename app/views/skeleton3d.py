@@ -247,11 +247,12 @@ class Skeleton3DPanel(Panel):
         """Draw what the view shows as lines, for export."""
         pose, display = self._state.pose, self._state.display
         points = None if self.scene is None else self.scene.on_screen()
-        if pose is not None and points is not None:
+        if self.scene is not None and pose is not None and points is not None:
             from app.views import drawing3d
 
-            colours = bone_colours(display.colours, pose.geometry)
-            drawing3d.draw(painter, area, self._themes.theme, points, colours, joint_colours(display.colours))
+            colours, theme = bone_colours(display.colours, pose.geometry), self._themes.theme
+            drawing3d.draw(painter, area, theme, points, colours, joint_colours(display.colours))
+            drawing3d.write_names(painter, theme, self.scene.names)
 
     def film(self) -> SpaceFilm:
         """Return what draws the frames of a film of the view as it stands now.
