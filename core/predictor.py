@@ -145,7 +145,7 @@ class Predictor:
         """
         self._check(image, None)
         found = self.people(image, self.locator) if self.locator is not None else []
-        boxes = [crop.square(candidate.box_px) for candidate in found]
+        boxes = [locate.crop_of(candidate) for candidate in found]
         return [self._cut_again(image, box, height_mm) for box in boxes] or [self._search(image, height_mm)]
 
     def people(self, image: Picture, locator: Locator, doubtful: bool = False) -> list[Candidate]:
@@ -164,9 +164,17 @@ class Predictor:
         looks = [(pose.joints_px, pose.mean_confidence) for pose in self._glances(image, boxes)]
         return locate.confirmed(proposals, looks, rule, 0.0 if doubtful else locate.SOMEBODY)
 
-    def best_window(self, image: Picture, windows: Sequence[Box]) -> Box:
-        """Return the box, of those given, in which the network is surest of the joints it sees."""
-        return max(self._glances(image, windows), key=lambda pose: pose.mean_confidence).box_px
+    def best_window(self, image: Picture, windows: Sequence[Box], located: Sequence[Box] = ()) -> Box:
+        """Return the box, of those given, in which the network is surest of the joints it sees.
+
+        Args:
+            image: (h, w, 3) RGB.
+            windows: of a search.
+            located: crops of those whom the locating network named; a window must be surer by ``locate.LEAD``.
+        """
+        leads = [0.0] * len(windows) + [locate.LEAD] * len(located)
+        looks = zip(self._glances(image, [*windows, *located]), leads, strict=True)
+        return max(looks, key=lambda look: look[0].mean_confidence + look[1])[0].box_px
 
     def _glances(self, image: Picture, boxes: Sequence[Box]) -> list[Pose]:
         found: list[Pose] = []
@@ -227,12 +235,12 @@ class Predictor:
 
     def _search(self, image: Picture, height_mm: float | None) -> Pose:
         """Find the person the picture is about."""
-        windows = locate.windows((image.shape[1], image.shape[0]))
+        windows, located = locate.windows((image.shape[1], image.shape[0])), list[Box]()
         if self.locate_by != "search" and self.locator is not None:
             likeliest = self.people(image, self.locator, doubtful=True) or self.locator.find(image, 0.0)
-            searched = windows if self.locate_by == "both" else windows[:1]
-            windows = [*searched, *(crop.square(candidate.box_px) for candidate in likeliest[: locate.CHOICES])]
-        return self._cut_again(image, self.best_window(image, windows), height_mm)
+            located = [locate.crop_of(candidate) for candidate in likeliest[: locate.CHOICES]]
+            windows = windows if self.locate_by == "both" else windows[:1]
+        return self._cut_again(image, self.best_window(image, windows, located), height_mm)
 
     def _cut_again(self, image: Picture, box: Box, height_mm: float | None) -> Pose:
         """Return the pose in a box that was found, or in the crops around its joints where these are no less sure."""

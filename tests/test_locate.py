@@ -234,14 +234,20 @@ def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is
     monkeypatch.setattr(locate, "PASSES", 0)
     picture = spotted((320, 240), (0.4, 0.5))
     everybody = predictor.predict_everybody(picture)
-    assert [pose.box_px for pose in everybody] == [(50.0, 40.0, 160.0, 160.0), (-10.0, 50.0, 80.0, 80.0)]
+    assert [pose.box_px for pose in everybody] == [
+        pytest.approx((38.0, 28.0, 184.0, 184.0)), pytest.approx((-16.0, 44.0, 92.0, 92.0)),
+    ]  # fmt: skip
     whole = predictor.predict(picture, (0.0, -40.0, 320.0, 320.0))
-    surest = max((whole, everybody[0]), key=lambda pose: pose.mean_confidence)
+    surest = max((whole, everybody[0]), key=lambda pose: pose.mean_confidence + locate.LEAD * (pose is not whole))
     pose = predictor.predict(picture)
     assert pose.box_px == surest.box_px and pose.located_by == "search"
     monkeypatch.setattr(predictor, "locate_by", "both")
-    windows = [*locate.windows((320, 240)), everybody[0].box_px]
-    assert predictor.predict(picture).box_px == predictor.best_window(picture, windows)
+    windows = locate.windows((320, 240))
+    assert predictor.predict(picture).box_px == predictor.best_window(picture, windows, [everybody[0].box_px])
+    monkeypatch.setattr(locate, "LEAD", 1.0)
+    assert predictor.best_window(picture, windows, [windows[-1]]) == windows[-1], "whoever was located is ahead"
+    monkeypatch.setattr(locate, "LEAD", -1.0)
+    assert predictor.best_window(picture, windows, [windows[-1]]) == predictor.best_window(picture, windows)
     monkeypatch.setattr(predictor, "locate_by", "search")
     asked: list[str] = []
     monkeypatch.setattr(Named, "find", lambda *_: asked.append("network"))

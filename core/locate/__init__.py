@@ -9,7 +9,18 @@ A person's box is the extent of the joints in the picture with the room of the t
 all sides: the square around it (``core.crop.square``) is exactly ``core.crop.box_around`` of these joints.
 """
 
-from core.locate.candidates import CHOICES, LOCATE_BY, Candidate, Find, LocateBy, at, besides, box_of_joints
+from core.locate.candidates import (
+    CHOICES,
+    LEAD,
+    LOCATE_BY,
+    Candidate,
+    Find,
+    LocateBy,
+    at,
+    besides,
+    box_of_joints,
+    crop_of,
+)
 from core.locate.confirming import SOMEBODY, Confirming, confirmed
 from core.locate.locator import Locator
 from core.locate.search import (
@@ -29,6 +40,7 @@ from core.locate.search import (
 __all__ = [
     "CHOICES",
     "FEWEST_SURE",
+    "LEAD",
     "LOCATE_BY",
     "MOST_STEPS",
     "NOBODY_CONFIDENCE",
@@ -47,6 +59,7 @@ __all__ = [
     "besides",
     "box_of_joints",
     "confirmed",
+    "crop_of",
     "next_box",
     "overlap",
     "windows",
