@@ -50,7 +50,7 @@ class Threads:
     """Runs calls that are alike with the number of threads that was quickest lately.
 
     Args:
-        choices: the numbers, the one to begin with first.
+        choices: the numbers, the one to begin with first; if there is but one, torch is left as it is.
         clock: seconds.
 
     Attributes:
