@@ -70,8 +70,9 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         reading: how poses are read.
         precision: ``auto`` (bfloat16 where it is native, and the fastest way there) or ``float32`` as torch runs it.
-        locate_by: how a person without a given box is found: by the ``search``, by the ``network`` (``locate.Locator``,
-            where its file is there) or by ``both``.
+        locate_by: how a person without a given box is found: by the ``search`` of windows, by ``both`` it and the
+            locating network (``locate.Locator``, where its file is there), or by the ``network``, with a search only
+            where that finds nobody.
         engine: who runs the network (``core.engines``).
 
     Raises:
@@ -239,7 +240,8 @@ class Predictor:
         if self.locate_by != "search" and self.locator is not None:
             likeliest = self.people(image, self.locator, doubtful=True) or self.locator.find(image, 0.0)
             located = [locate.crop_of(candidate) for candidate in likeliest[: locate.CHOICES]]
-            windows = windows if self.locate_by == "both" else windows[:1]
+            if self.locate_by == "network" and likeliest and likeliest[0].score >= self.locator.somebody:
+                windows = windows[:1]
         return self._cut_again(image, self.best_window(image, windows, located), height_mm)
 
     def _cut_again(self, image: Picture, box: Box, height_mm: float | None) -> Pose:

@@ -225,7 +225,7 @@ def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is
     predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False), locate_by="network")
 
     class Named:
-        confirming = None
+        confirming, somebody = None, 0.3
 
         def find(self, picture: np.ndarray, threshold: float | None = None) -> list[Candidate]:
             return [Candidate((100.0, 40.0, 60.0, 160.0), 0.9), Candidate((10.0, 50.0, 40.0, 80.0), 0.5)]
@@ -243,11 +243,17 @@ def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is
     assert pose.box_px == surest.box_px and pose.located_by == "search"
     monkeypatch.setattr(predictor, "locate_by", "both")
     windows = locate.windows((320, 240))
-    assert predictor.predict(picture).box_px == predictor.best_window(picture, windows, [everybody[0].box_px])
+    of_all = predictor.predict(picture).box_px
+    assert of_all == predictor.best_window(picture, windows, [everybody[0].box_px])
+    monkeypatch.setattr(locate, "LEAD", -1.0)
+    of_windows = predictor.predict(picture).box_px
+    assert of_windows == predictor.best_window(picture, windows) != windows[0]
+    monkeypatch.setattr(predictor, "locate_by", "network")
+    assert predictor.predict(picture).box_px == windows[0], "somebody is found: no small windows are looked at"
+    monkeypatch.setattr(Named, "somebody", 0.95)
+    assert predictor.predict(picture).box_px == of_windows, "nobody is: all of them are"
     monkeypatch.setattr(locate, "LEAD", 1.0)
     assert predictor.best_window(picture, windows, [windows[-1]]) == windows[-1], "whoever was located is ahead"
-    monkeypatch.setattr(locate, "LEAD", -1.0)
-    assert predictor.best_window(picture, windows, [windows[-1]]) == predictor.best_window(picture, windows)
     monkeypatch.setattr(predictor, "locate_by", "search")
     asked: list[str] = []
     monkeypatch.setattr(Named, "find", lambda *_: asked.append("network"))

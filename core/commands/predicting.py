@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--locate",
         choices=LOCATE_BY,
         default=LOCATE_BY[0],
-        help="find a person with the pose network, with the locating network, or with both (default: %(default)s)",
+        help="find a person with the locating network, by a search with the pose network where that finds nobody; "
+        "with both always; or by the search alone (default: %(default)s)",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     add_engine(parser)

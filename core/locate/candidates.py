@@ -14,10 +14,9 @@ from core.locate.search import overlap
 
 FloatArray = NDArray[np.float64]
 
-LocateBy = Literal["both", "search", "network"]
-LOCATE_BY: Final[tuple[LocateBy, ...]] = ("both", "search", "network")
-"""Ways of finding a person who has no given box; the first is the default: of the search's windows and the locating
-network's likeliest candidate the one in which the pose network is surest (docs/locate.md has the figures)."""
+LocateBy = Literal["network", "both", "search"]
+LOCATE_BY: Final[tuple[LocateBy, ...]] = ("network", "both", "search")
+"""Ways of finding a person who has no given box; the first is the default (docs/locate.md has the figures)."""
 CHOICES: Final = 1
 """So many of the locating network's likeliest candidates are set against the windows: the pose network is asked in
 which it is surest. On 500 held-out pictures (300 photos, 200 of them again at any size) a second one cost one point

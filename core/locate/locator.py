@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.locate.candidates import Candidate, read_maps
-from core.locate.confirming import Confirming
+from core.locate.confirming import SOMEBODY, Confirming
 
 if TYPE_CHECKING:
     from core.locate.network import LocateNetwork
@@ -56,6 +56,11 @@ class Locator:
         self._model = place(network.folded(copy.deepcopy(model)), self._device)
         # Pictures are all shrunk to much the same size.
         self._threads = Threads(numbers() if self._device == "cpu" else (1,))
+
+    @property
+    def somebody(self) -> float:
+        """Score from which on ``Predictor.people`` finds somebody."""
+        return self.threshold if self.confirming is None else SOMEBODY
 
     @staticmethod
     def bundled() -> Path | None:

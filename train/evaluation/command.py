@@ -30,7 +30,7 @@ BOXES: Final = {
 SEARCHED: Final = {
     "both": "no boxes given: the person is searched for in the whole picture and by the locating network",
     "search": "no boxes given: the person is searched for in the whole picture",
-    "network": "no boxes given: the person is found in the whole picture by the locating network and the pose network",
+    "network": "no boxes given: the locating network finds the person, a search of the whole picture where it does not",
 }
 FROM_LABELS: Final = "boxes from the labels: extent of the joints x 1.25, square"
 NAMED: Final = 20
