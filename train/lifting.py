@@ -28,7 +28,7 @@ STEPS: Final = 6000
 BATCH: Final = 256
 RATE: Final = 2e-3
 SHRINK: Final = 1e-2
-GEOMETRY: Final = 1.5
+GEOMETRY: Final = 2.0
 """Weight of L_geo beside L_reg, chosen between symmetry on photos and error on rendered people (docs/results.md)."""
 TOLERANCE_NORM: Final = 0.1
 """Up to this far from the truth an error of depth counts squared, beyond in proportion."""
