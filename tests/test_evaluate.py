@@ -216,7 +216,7 @@ def test_without_boxes_the_person_is_searched_for_as_predict_does(
         found[box] = json.loads(out.read_text())
     assert "search" not in found["given"] and found["given"]["box"] == "given"
     searched = found["search"]
-    assert "searched for in the whole picture" in searched["protocol"] and searched["persons"] == 2
+    assert "a search of the whole picture" in searched["protocol"] and searched["persons"] == 2
     assert "Searched for: " in capsys.readouterr().out
     predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
     samples = list(catalogue.samples("lspet", lspet))

@@ -26,7 +26,7 @@ PEAKS = Reading(peaks=True)
 def test_each_highest_peak_is_what_the_command_line_finds_on_screen_and_in_files(
     open_window: Opener, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample = Path(str(resources.files("resources"))) / "samples" / "reaching.jpg"
+    sample = Path(str(resources.files("resources"))) / "samples" / "walking.jpg"
     window = open_window(sample, TorchBackend())
     together = window.state.pose
     assert together is not None and together.decoded_by == "limbs"
