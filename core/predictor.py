@@ -14,8 +14,7 @@ from torch import Tensor
 from core import crop, geometry, heatmap, locate, refine, skeleton
 from core.checkpoint import Checkpoint
 from core.crop import Box
-from core.engines import EngineName, prepare
-from core.engines.threads import one_thread
+from core.engines import EngineName, prepare, threads
 from core.errors import UserError
 from core.heatmap import Decoded
 from core.locate import LOCATE_BY, Candidate, LocateBy, Locator
@@ -272,7 +271,7 @@ class Predictor:
         maps, depths = self.raw(crops, flip)
         made = self.made(height_mm) if flip is None else replace(self.made(height_mm), mirror_averaged=flip)
         structure = self._structure if made.decoded_by == "limbs" else None
-        with one_thread():
+        with threads.running(1):
             decoded = heatmap.decode(maps, self._config.maps, structure)
             if structure is not None and self._lifting is not None:
                 depths = self._lifted(decoded, depths)

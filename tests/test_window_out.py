@@ -22,6 +22,7 @@ from app.colours import SIDE_COLOURS
 from app.services.backend import TorchBackend
 from app.services.batch import BatchRequest
 from app.services.worker import WorkerState
+from app.views.scene3d import Scene3D
 from app.window import MainWindow
 from core import export, skeleton
 from core.reading import Reading
@@ -104,16 +105,21 @@ def test_every_export_tells_the_numbers_on_screen(
     assert "<image" in (tmp_path / "b.svg").read_text() and "<polyline" in (tmp_path / "b.svg").read_text()
 
 
-def test_the_3d_view_as_svg_has_its_joints_where_the_view_has_them(
-    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def opened_in_3d(open_window: Opener, photo: Path) -> tuple[MainWindow, Scene3D]:
     open_window.gl = True
     window = open_window(photo)
     if window.space.scene is None:
         pytest.skip("no OpenGL")
+    return window, window.space.scene
+
+
+def test_the_3d_view_as_svg_has_its_joints_where_the_view_has_them(
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, scene = opened_in_3d(open_window, photo)
     window.space.preset("camera")
     svg = QSvgRenderer(str(saved(window, "export_3d", tmp_path / "a.svg", qtbot, monkeypatch)))
-    shown, points = window.space.picture(), window.space.scene.on_screen()
+    shown, points = window.space.picture(), scene.on_screen()
     assert shown is not None and points is not None and svg.isValid()
     drawn = QImage(shown.size(), QImage.Format.Format_RGB32)
     painter = QPainter(drawn)
@@ -129,11 +135,8 @@ def test_the_3d_view_as_svg_has_its_joints_where_the_view_has_them(
 def test_the_3d_view_as_svg_has_the_names_where_the_view_has_them_and_none_when_they_are_off(
     open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_window.gl = True
-    window = open_window(photo)
-    if window.space.scene is None:
-        pytest.skip("no OpenGL")
-    names = window.space.scene.names
+    window, scene = opened_in_3d(open_window, photo)
+    names = scene.names
     window.state.set_display(labels=True)
     named = ElementTree.parse(saved(window, "export_3d", tmp_path / "named.svg", qtbot, monkeypatch))
     texts = {element.text: element for element in named.iter("{http://www.w3.org/2000/svg}text")}

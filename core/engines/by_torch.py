@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 
 import torch
 from torch import Tensor, nn
@@ -29,16 +30,15 @@ class TorchEngine:
             packed.pack(self._network, dtype)
         if dtype != torch.float32:
             _cast_weights(self._network, dtype)
-        self._numbers = numbers() if device == "cpu" and not plain else (1,)
-        self._threads: dict[int, Threads] = {}
+        choices = numbers() if device == "cpu" and not plain else (1,)
+        # Batches of one size take the same time.
+        self._threads: defaultdict[int, Threads] = defaultdict(lambda: Threads(choices))
 
     def __call__(self, images: Tensor) -> NetworkOutput:
         """See ``core.engines.Engine``."""
         mixed = torch.autocast(self._device, self._dtype) if self._dtype != torch.float32 else contextlib.nullcontext()
-        # Batches of one size take the same time.
-        threads = self._threads.setdefault(len(images), Threads(self._numbers))
         with torch.inference_mode(), mixed:
-            output: NetworkOutput = threads(lambda: self._network(images))
+            output: NetworkOutput = self._threads[len(images)](lambda: self._network(images))
         return output
 
 

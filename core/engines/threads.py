@@ -30,10 +30,13 @@ Answer = TypeVar("Answer")
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """For many small operations: they gain nothing by more threads, and beside other work lose by them."""
+def running(number: int) -> Iterator[None]:
+    """Have torch use so many threads within the block.
+
+    One is for many small operations: they gain nothing by more, and beside other work lose by them.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:
@@ -69,14 +72,11 @@ class Threads:
         if len(self._times_s) == 1:
             return work()
         number = self._next()
-        before = torch.get_num_threads()
-        torch.set_num_threads(number)
-        started_s = self._clock()
-        try:
+        with running(number):
+            started_s = self._clock()
             answer = work()
-        finally:
-            torch.set_num_threads(before)
-        self._learn(number, self._clock() - started_s)
+            took_s = self._clock() - started_s
+        self._learn(number, took_s)
         return answer
 
     def _next(self) -> int:
