@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 import pyqtgraph as pg
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -50,6 +50,9 @@ LIGHT: Final = Theme(
     accent="#2466d1", canvas="#f4f6f9", grid="#c3c9d3", shadow="#cdd2da", warning="#a66b00", error="#c4282f",
     selection="#d3e2fb",
 )  # fmt: skip
+
+SOON_MS: Final = 10
+"""After the sheet; with no time at all the views would come before the events that wait."""
 
 _STYLE: Final = """
 QToolBar {{ background: {window}; border: 0; border-bottom: 1px solid {border}; padding: 4px 6px; spacing: 4px; }}
@@ -135,6 +138,8 @@ class ThemeWatcher(QObject):
         self.choice = choice
         self.theme = DARK
         self._window: QWidget | None = None
+        self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
+        self._soon.timeout.connect(self._tell)
         application.setStyle("Fusion")
         pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
@@ -164,10 +169,22 @@ class ThemeWatcher(QObject):
             light = QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light
         self.theme = LIGHT if light else DARK
         self._application.setPalette(_palette(self.theme))
-        if self._window is not None:
-            self._window.setStyleSheet(self._sheet())
         pg.setConfigOptions(background=self.theme.canvas, foreground=self.theme.muted)
+        if self._window is None:
+            self._tell()
+            return
+        if self._window.isVisible():
+            # The sheet takes Qt as long as all views together: events pass in between, and nothing half changed shows.
+            self._window.setUpdatesEnabled(False)
+            self._soon.start()
+        self._window.setStyleSheet(self._sheet())
+        if not self._soon.isActive():
+            self._tell()
+
+    def _tell(self) -> None:
         self.changed.emit()
+        if self._window is not None:
+            self._window.setUpdatesEnabled(True)
 
     def _sheet(self) -> str:
         return _STYLE.format(**{name: value for name, value in vars(self.theme).items() if isinstance(value, str)})

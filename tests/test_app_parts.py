@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fakes import make_pose, write_picture
-from PySide6.QtGui import QFontMetricsF
+from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtGui import QEnterEvent, QFontMetricsF
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -22,6 +23,7 @@ from app.theme import ThemeWatcher
 from app.views.heat import enlarge
 from app.views.heatmap_strip import HeatmapStrip, crop_thumbnail
 from app.views.joint_tip import joint_tip
+from app.views.panel import ElidedLabel
 from core import skeleton
 
 
@@ -179,3 +181,30 @@ def test_models_for_teaching_stand_last_and_the_next_model_is_one_of_its_kind() 
     assert state.model_after(ModelEntry("a", "a", "loaded")) is None
     state.set_models([])
     assert state.model_after(None) is None
+
+
+def test_a_label_without_room_says_it_shorter_and_has_the_whole_in_its_tip(qtbot: QtBot) -> None:
+    label = ElidedLabel()
+    qtbot.addWidget(label)
+    label.setToolTip("What the loss means")
+    label.tell("loss 0.1060, 4 implausible", "loss 0.1060")
+    metrics = label.fontMetrics()
+    label.show()
+
+    def rests_with(width: int) -> tuple[str, str]:
+        label.resize(width, 20)
+        enter = QEnterEvent(QPointF(1, 1), QPointF(1, 1), QPointF(1, 1))
+        QApplication.sendEvent(label, enter)
+        told = label.shown_text(), label.toolTip()
+        QApplication.sendEvent(label, QEvent(QEvent.Type.Leave))
+        assert label.toolTip() == "What the loss means"
+        return told
+
+    whole, shorter = (metrics.horizontalAdvance(text) for text in ("loss 0.1060, 4 implausible", "loss 0.1060"))
+    assert rests_with(whole + 1) == ("loss 0.1060, 4 implausible", "What the loss means")
+    assert rests_with(whole - 1) == ("loss 0.1060", "loss 0.1060, 4 implausible\nWhat the loss means")
+    cut, tip = rests_with(shorter - 1)
+    assert cut.startswith("loss") and cut.endswith("…") and tip.startswith("loss 0.1060, 4 implausible\n")
+    assert rests_with(3)[0] == "", "rather than a letter or two"
+    label.setText("said by another")
+    assert rests_with(whole)[0] == "said by another"

@@ -357,13 +357,18 @@ def test_a_storm_of_equal_notices_is_one_notice(open_window: Opener) -> None:
     assert len(window.toasts.texts) == 3
 
 
-def test_the_theme_changes_while_the_window_is_open(open_window: Opener, photo: Path) -> None:
+def test_the_theme_changes_while_the_window_is_open(open_window: Opener, photo: Path, qtbot: QtBot) -> None:
     open_window.gl = True
     window = open_window(photo)
-    window.actions_by_key["theme_light"].trigger()
-    assert not window.themes.theme.dark
-    window.actions_by_key["theme_dark"].trigger()
-    assert window.themes.theme.dark
+    for dark in (False, True):
+        with qtbot.waitSignal(window.themes.changed):
+            window.actions_by_key["theme_dark" if dark else "theme_light"].trigger()
+            assert window.themes.theme.dark is dark
+            assert not window.updatesEnabled(), "half of a new theme is not painted"
+        qtbot.waitUntil(window.updatesEnabled)
+        canvas = window.space.scene.canvas.bgcolor.rgb.mean()
+        corner = window.grab().toImage().pixelColor(2, window.height() // 2).lightness()
+        assert (bool(canvas < 0.5), corner < 128) == (dark, dark)
     assert open_window.settings().text("theme") == "dark"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtGui import QEnterEvent, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 _FEWEST_LETTERS = 6
 _FRAME_PX: Final = 30
@@ -18,28 +18,55 @@ LOWEST_PX: Final = 70
 class ElidedLabel(QLabel):
     """A label that cuts its text instead of widening its panel; the tool tip has all of it."""
 
+    def __init__(self, text: str = "", parent: QWidget | None = None, **properties: Any) -> None:
+        super().__init__(text, parent, **properties)
+        self._told: tuple[str, ...] = ()
+        self._tip = ""
+
+    def tell(self, text: str, *shorter: str) -> None:
+        """Set a text, and what is said instead where it has no room, the shortest last."""
+        self._told = (text, *shorter)
+        self.setText(text)
+
+    def shown_text(self) -> str:
+        """Return as much of the text as there is room for; nothing rather than a letter or two."""
+        metrics = self.fontMetrics()
+        words = self._told if self._told[:1] == (self.text(),) else (self.text(),)
+        for text in words:
+            if metrics.horizontalAdvance(text) <= self.width():
+                return text
+        if self.width() < _FEWEST_LETTERS * metrics.averageCharWidth():
+            return ""
+        return metrics.elidedText(words[-1], Qt.TextElideMode.ElideRight, self.width())
+
+    def setToolTip(self, text: str) -> None:  # noqa: N802
+        """Say more than the text does."""
+        self._tip = text
+        super().setToolTip(text)
+
+    # Not when a tool tip is asked for: every event of every label would pass through Python.
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+        """Have what was cut above the tool tip."""
+        whole = "" if self.shown_text() == self.text() else self.text()
+        super().setToolTip("\n".join(filter(None, (whole, self._tip))))
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Say no more than before."""
+        super().setToolTip(self._tip)
+        super().leaveEvent(event)
+
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Ask for no width at all."""
-        return QSize(0, super().minimumSizeHint().height())
-
-    def event(self, event: QEvent) -> bool:
-        """Show what was cut when the pointer rests here, unless there is a tool tip already."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and not self.toolTip():
-            cut = self.fontMetrics().horizontalAdvance(self.text()) > self.width()
-            QToolTip.showText(event.globalPos(), self.text() if cut else "", self)
-            return True
-        return super().event(event)
+        return QSize(0, self.fontMetrics().height())
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
-        """Draw as much as fits, and nothing rather than a letter or two."""
-        metrics = self.fontMetrics()
-        if self.width() < min(_FEWEST_LETTERS * metrics.averageCharWidth(), metrics.horizontalAdvance(self.text())):
-            return
+        """Draw as much as fits."""
         painter = QPainter(self)
-        text = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         self.style().drawItemText(
             painter, self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), self.palette(), True,
-            text, self.foregroundRole(),
+            self.shown_text(), self.foregroundRole(),
         )  # fmt: skip
 
 

@@ -253,7 +253,9 @@ class PicturePanel(Panel):
         elif pose.mean_confidence < NOBODY_CONFIDENCE:
             self.note.setText("unsure, perhaps nobody is here: draw a box around the person (B)")
         else:
-            self.note.setText(f"{100 * pose.mean_confidence:.0f} % mean confidence{self.note_others()}")
+            percent = f"{100 * pose.mean_confidence:.0f} %"
+            others = self.note_others()
+            self.note.tell(f"{percent} mean confidence{others}", f"{percent}{others}", percent)
 
     def _mouse_moved(self, position: QPointF) -> None:
         pose = self.shown_pose()

@@ -53,16 +53,17 @@ class Ghost:
     colour: Rgb | None = None
 
 
-def told_alone(_pose: Pose) -> tuple[str, str]:
-    """Return what header and tool tip say of the only body."""
-    return "25 cm floor squares", ""
+def told_alone(_pose: Pose) -> tuple[tuple[str, ...], str]:
+    """Return what the header says of the only body, shorter where it has no room, and the tool tip."""
+    return ("25 cm floor squares", "25 cm squares"), ""
 
 
-def told_beside(pose: Pose) -> tuple[str, str]:
-    """Return what header and tool tip say of one of several bodies: how far it is from one that can be real."""
+def told_beside(pose: Pose) -> tuple[tuple[str, ...], str]:
+    """Return the same of one of several bodies: how far it is from one that can be real."""
     count = sum(bone.verdict == "implausible" for bone in pose.geometry.bones)
     tip = "Geometry loss of this body, and how many of its bones are implausible. Floor squares are 25 cm."
-    return f"loss {pose.geometry.loss:.4f}, {count} implausible", tip
+    loss = f"loss {pose.geometry.loss:.4f}"
+    return (f"{loss}, {count} implausible", loss), tip
 
 
 def opengl_fault() -> str | None:
@@ -109,8 +110,8 @@ class Skeleton3DPanel(Panel):
         """The pose that is drawn: a comparison puts another one in its place."""
         self.ghosts: Callable[[], Sequence[Ghost]] = lambda: ()
         """Other models' poses to draw pale beside it, instead of the truth."""
-        self.told: Callable[[Pose], tuple[str, str]] = told_alone
-        """What header and tool tip say of a pose with nothing pale beside it."""
+        self.told: Callable[[Pose], tuple[tuple[str, ...], str]] = told_alone
+        """What the header, shorter where it has no room, and the tool tip say of a pose with nothing pale beside it."""
         self._state = state
         self._themes = themes
         self.scene: Scene3D | None = None
@@ -309,8 +310,8 @@ class Skeleton3DPanel(Panel):
         rooted = pose.joints_mm - pose.joints_mm[skeleton.ROOT]
         apart = [f"{np.linalg.norm(ghost - rooted, axis=1).mean():.0f}" for ghost in pale]
         if not len(pale):
-            text, tip = self.told(pose)
-            self.note.setText(f"{refined}{text}")
+            texts, tip = self.told(pose)
+            self.note.tell(*(f"{refined}{text}" for text in texts))
             self.note.setToolTip(tip)
         elif others:
             told = ", ".join(f"{other.letter} {text}" for text, other in zip(apart, others, strict=True))
