@@ -138,8 +138,6 @@ class ThemeWatcher(QObject):
         self.choice = choice
         self.theme = DARK
         self._window: QWidget | None = None
-        self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
-        self._soon.timeout.connect(self._tell)
         application.setStyle("Fusion")
         pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
@@ -170,16 +168,16 @@ class ThemeWatcher(QObject):
         self.theme = LIGHT if light else DARK
         self._application.setPalette(_palette(self.theme))
         pg.setConfigOptions(background=self.theme.canvas, foreground=self.theme.muted)
-        if self._window is None:
-            self._tell()
-            return
-        if self._window.isVisible():
+        window = self._window
+        if window is not None and window.isVisible():
             # The sheet takes Qt as long as all views together: events pass in between, and nothing half changed shows.
-            self._window.setUpdatesEnabled(False)
-            self._soon.start()
-        self._window.setStyleSheet(self._sheet())
-        if not self._soon.isActive():
-            self._tell()
+            window.setUpdatesEnabled(False)
+            window.setStyleSheet(self._sheet())
+            QTimer.singleShot(SOON_MS, window, self._tell)
+            return
+        if window is not None:
+            window.setStyleSheet(self._sheet())
+        self._tell()
 
     def _tell(self) -> None:
         self.changed.emit()
