@@ -42,20 +42,23 @@ class ElidedLabel(QLabel):
     def setToolTip(self, text: str) -> None:  # noqa: N802
         """Say more than the text does."""
         self._tip = text
-        super().setToolTip(text)
+        self._fill_tip(self.underMouse())
 
     # Not when a tool tip is asked for: every event of every label would pass through Python.
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Have what was cut above the tool tip."""
-        whole = "" if self.shown_text() == self.text() else self.text()
-        super().setToolTip("\n".join(filter(None, (whole, self._tip))))
+        self._fill_tip(True)
         super().enterEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Say no more than before."""
-        super().setToolTip(self._tip)
+        self._fill_tip(False)
         super().leaveEvent(event)
+
+    def _fill_tip(self, pointed_at: bool) -> None:
+        cut = pointed_at and self.shown_text() != self.text()
+        super().setToolTip("\n".join(filter(None, (self.text() if cut else "", self._tip))))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Ask for no width at all."""
