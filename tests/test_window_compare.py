@@ -182,9 +182,9 @@ def test_the_3d_views_turn_and_zoom_together(open_window: Opener, qtbot: QtBot, 
     window = comparing_window(open_window, photo)
     if window.space.scene is None:
         pytest.skip(str(window.space.fault))
-    qtbot.waitUntil(lambda: window._panels["space_b"].panel is not None)
-    other = window._panels["space_b"].panel
-    assert other is not None and other.isVisible()
+    place = window._panels["space_b"]
+    qtbot.waitUntil(lambda: place.panel is not None and place.panel.isVisible())
+    other = place.panel
     poses = (window.state.pose, window.comparing.pose)
     wrong = [sum(bone.verdict == "implausible" for bone in pose.geometry.bones) for pose in poses]
     told = [f"loss {p.geometry.loss:.4f}, {count} implausible" for p, count in zip(poses, wrong, strict=True)]

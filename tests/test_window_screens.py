@@ -73,6 +73,8 @@ def four_models(open_window: Opener, folder: Path) -> MainWindow:
     for name in ("three", "four"):
         window.comparing.add(str(folder / f"{name}.safetensors"))
     open_window.qtbot.waitUntil(lambda: len(window.comparing.comparisons) == 3)
+    bodies = [window._panels[f"space_{letter}"] for letter in "bcd"]
+    open_window.qtbot.waitUntil(lambda: all(body.panel is not None and body.panel.isVisible() for body in bodies))
     return window
 
 
