@@ -207,7 +207,7 @@ def test_four_3d_views_turn_together_or_stand_as_ghosts_in_one(open_window: Open
     if window.space.scene is None:
         pytest.skip(str(window.space.fault))
     holders = [window._panels[f"space_{letter}"] for letter in "bcd"]
-    qtbot.waitUntil(lambda: all(holder.panel is not None for holder in holders))
+    qtbot.waitUntil(lambda: all(each.panel is not None and each.panel.isVisible() for each in holders))
     scenes = [window.space.scene, *(holder.panel.scene for holder in holders)]
     for number, leader in enumerate(scenes):
         leader.camera.azimuth, leader.camera.scale_factor = 10.0 + number, 1000.0 + number

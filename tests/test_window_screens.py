@@ -65,7 +65,15 @@ def compare(open_window: Opener, folder: Path) -> MainWindow:
     open_window.qtbot.waitUntil(lambda: window.comparing.comparison is not None)
     # What was loaded last decides nothing about the order of the pictures.
     open_window.qtbot.waitUntil(lambda: all(map(window.thumbnails.model.is_made, window.state.trail)))
+    wait_for_bodies(open_window, window, "b")
     return window
+
+
+def wait_for_bodies(open_window: Opener, window: MainWindow, letters: str) -> None:
+    """Wait until the others' 3D views are made, where the machine has 3D."""
+    places = [window._panels[f"space_{letter}"] for letter in letters]
+    if window.space.fault is None:
+        open_window.qtbot.waitUntil(lambda: all(each.panel is not None and each.panel.isVisible() for each in places))
 
 
 def four_models(open_window: Opener, folder: Path) -> MainWindow:
@@ -73,8 +81,7 @@ def four_models(open_window: Opener, folder: Path) -> MainWindow:
     for name in ("three", "four"):
         window.comparing.add(str(folder / f"{name}.safetensors"))
     open_window.qtbot.waitUntil(lambda: len(window.comparing.comparisons) == 3)
-    bodies = [window._panels[f"space_{letter}"] for letter in "bcd"]
-    open_window.qtbot.waitUntil(lambda: all(body.panel is not None and body.panel.isVisible() for body in bodies))
+    wait_for_bodies(open_window, window, "bcd")
     return window
 
 
