@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import Final
 
 import pyqtgraph as pg
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
+
+from app.soon import soon
 
 
 class ThemeChoice(StrEnum):
@@ -50,9 +52,6 @@ LIGHT: Final = Theme(
     accent="#2466d1", canvas="#f4f6f9", grid="#c3c9d3", shadow="#cdd2da", warning="#a66b00", error="#c4282f",
     selection="#d3e2fb",
 )  # fmt: skip
-
-SOON_MS: Final = 10
-"""After the sheet; with no time at all the views would come before the events that wait."""
 
 _STYLE: Final = """
 QToolBar {{ background: {window}; border: 0; border-bottom: 1px solid {border}; padding: 4px 6px; spacing: 4px; }}
@@ -173,7 +172,7 @@ class ThemeWatcher(QObject):
             # The sheet takes Qt as long as all views together: events pass in between, and nothing half changed shows.
             window.setUpdatesEnabled(False)
             window.setStyleSheet(self._sheet())
-            QTimer.singleShot(SOON_MS, window, self._tell)
+            soon(window, self._tell)
             return
         if window is not None:
             window.setStyleSheet(self._sheet())

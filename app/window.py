@@ -294,7 +294,7 @@ class MainWindow(QMainWindow):
 
         Torch is imported while it is drawn: up a third of a second later, its first pose is there half a second sooner.
         """
-        if visible and self._first and not self.isVisible():
+        if visible and self._first:
             self.session.start(self.settings.text("model"))
         super().setVisible(visible)
 

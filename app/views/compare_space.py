@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.comparing import Comparing
 from app.notifications import Notifier
+from app.soon import soon
 from app.state import AppState
 from app.theme import ThemeWatcher
 from app.views.skeleton3d import Skeleton3DPanel, told_beside
@@ -19,10 +19,6 @@ from core.pose import Pose
 
 if TYPE_CHECKING:
     from app.views.scene3d import Scene3D
-
-
-BETWEEN_MS: Final = 10
-"""Between the parts in which a panel is made: with no time at all the next would come before the events that wait."""
 
 
 class OtherSpace(QWidget):
@@ -58,7 +54,7 @@ class OtherSpace(QWidget):
         if views and there and self.panel is None and not self._making:
             # After the pictures: a canvas takes long to make, and the window answers before and in between.
             self._making = True
-            QTimer.singleShot(BETWEEN_MS, self, self._set_up)
+            soon(self, self._set_up)
         if self.panel is not None:
             self.panel.title.setText(f"3D {LETTERS[self._place + 1]}")
             self.panel.refresh()
@@ -79,7 +75,7 @@ class OtherSpace(QWidget):
             self._make(None)
             return
         then = partial(self._go_on, steps) if scene is None else partial(self._make, scene)
-        QTimer.singleShot(BETWEEN_MS, self, then)
+        soon(self, then)
 
     def _make(self, scene: Scene3D | None) -> None:
         leader = self._leader
@@ -92,7 +88,7 @@ class OtherSpace(QWidget):
             panel.scene.follow(leader.scene)
         self.panel = panel
         # Showing it paints it for the first time, which takes long as well.
-        QTimer.singleShot(BETWEEN_MS, self, self.refresh)
+        soon(self, self.refresh)
 
     def _pose(self) -> Pose | None:
         others = self._comparing.others
