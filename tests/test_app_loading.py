@@ -1,7 +1,8 @@
-"""What a window waits for at its start: loading the network's library does not hold it up."""
+"""What a window waits for at its start: neither loading the network's library nor a garbage collection holds it up."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,23 @@ def test_other_threads_go_on_while_the_networks_library_is_loaded() -> None:
     beats = subprocess.run([sys.executable, "-c", _BESIDE], cwd=_ROOT, capture_output=True, text=True, check=True)
     # Python's lock held all the time lets the loop turn once or twice.
     assert int(beats.stdout) > 10
+
+
+_UNCOLLECTED = """
+import gc, json
+collected = []
+gc.callbacks.append(lambda when, told: collected.append(when) if told["generation"] == 2 else None)
+from app.services.backend import TorchBackend
+before = len(collected)
+TorchBackend().prepare()
+gc.callbacks.clear()
+print(json.dumps([len(collected) - before, gc.isenabled(), gc.get_freeze_count()]))
+"""
+
+
+def test_no_garbage_collection_stops_the_window_while_torch_is_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", _UNCOLLECTED], cwd=_ROOT, capture_output=True, text=True, check=True)
+    collections, on_again, spared = json.loads(done.stdout)
+    assert collections == 0
+    assert on_again
+    assert spared > 100_000

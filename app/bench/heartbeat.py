@@ -172,11 +172,11 @@ class Heartbeat(QObject):
         return " < ".join(places[:4])
 
     def _collecting(self, when: str, _info: dict[str, Any]) -> None:
-        if threading.get_ident() == self._gui:
-            if when == "start":
-                self._collecting_since = time.perf_counter()
-            else:
-                self._collected_s += time.perf_counter() - self._collecting_since
+        """Count collections, whichever thread they run in: none of the others runs Python meanwhile."""
+        if when == "start":
+            self._collecting_since = time.perf_counter()
+        else:
+            self._collected_s += time.perf_counter() - self._collecting_since
 
 
 def _queued_s() -> float:

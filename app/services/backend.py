@@ -29,12 +29,22 @@ Answer = TypeVar("Answer")
 
 
 @cache
-def _spare_collections() -> None:
-    """Keep Python's garbage collections from walking through all of torch again and again; once in a process.
+def _import_uncollected() -> None:
+    """Import torch and what looks at pictures with it, and never let Python's garbage collections walk through them.
 
-    While one runs, in whichever thread, no other runs Python: the window would stand still for a quarter of a second.
+    While one runs, in whichever thread, no other runs Python: the window would stand still for an eighth of a second
+    again and again while it starts, and for a quarter later on. Once in a process: what is thrown away after that has
+    to be found.
     """
-    gc.freeze()
+    gc.disable()
+    try:
+        import cv2  # noqa: F401
+        import torch  # noqa: F401
+
+        from core import timed  # noqa: F401  # and all that it imports
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Model(Protocol):
@@ -117,14 +127,12 @@ class TorchBackend:
     def prepare(self) -> None:
         """Import torch and leave one core to the window."""
         load_library()
+        _import_uncollected()
         import cv2
         import torch
 
-        from core import timed  # noqa: F401  # and all that it imports
-
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
         cv2.setNumThreads(1)
-        _spare_collections()
 
     def bundled(self) -> list[ModelEntry]:
         """Return the checkpoints that come with the program."""
