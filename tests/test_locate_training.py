@@ -253,6 +253,25 @@ def test_train_makes_a_locator_and_evaluate_measures_it_on_pictures_that_were_ke
     assert "confirmed" not in figures and "Confirmed" not in text
 
 
+def test_training_goes_on_from_a_locator_where_one_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", str(ROOT / "resources/configs/locate.toml"), *settings_of(data)]
+    # A rate of nothing: what comes out is what it went on from.
+    still = ["--set", "run.weights=locate", "--set", "optimiser.rate=0.0", "--set", "optimiser.rate_end=0.0"]
+    assert main.main([*words, *still, "--set", "optimiser.iterations=1"]) == 0
+    path = data / "runs" / "tiny" / "locate.safetensors"
+    bundled, written = (network.read(each) for each in (bundled_folder() / "locate.safetensors", path))
+    learned = [name for name in bundled[0] if "running" not in name and "batches" not in name]
+    assert learned and all(torch.equal(bundled[0][name], written[0][name]) for name in learned)
+    told = written[1]["begun_from"]
+    assert told["name"] == "locate" and told["weights_sha256"] == bundled[1]["weights_sha256"]
+    text = card.write(path, None).read_text()
+    assert f"which had learned for {bundled[1]['training']['steps']} steps" in text
+    capsys.readouterr()
+    other = ["--out", str(data / "runs" / "other"), "--set", f"run.weights={path}", "--set", "run.further=[]"]
+    assert main.main([*words, *other]) == 2
+    assert "give run.further = [2, 3]" in capsys.readouterr().err
+
+
 def test_the_limit_that_confirms_people_is_fitted_kept_in_the_file_measured_and_told(
     data: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,11 +78,7 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
         "",
         f"{training['steps']} steps of {config['optimiser']['batch']} scenes of about {config['run']['area_px']} "
         f"pixels, {training['minutes']:.0f} minutes on {training['device']}, Muon, averaged weights."
-        + (
-            f" Stem and body began with the weights of `{begun['name']}` (weights sha256 `{begun['weights_sha256']}`)."
-            if begun
-            else ""
-        ),
+        + (_begun(begun) if begun else ""),
     ]
     if config["run"]["notes"]:
         lines += ["", config["run"]["notes"]]
@@ -110,6 +106,13 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _begun(begun: dict[str, Any]) -> str:
+    which = f"`{begun['name']}` (weights sha256 `{begun['weights_sha256']}`)"
+    if "training" not in begun:
+        return f" Stem and body began with the weights of {which}."
+    return f" It went on from the locating network {which}, which had learned for {begun['training']['steps']} steps."
 
 
 def _confirming(rule: dict[str, Any]) -> list[str]:

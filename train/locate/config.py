@@ -78,7 +78,8 @@ class LocateRun:
 
     Attributes:
         name: of the file written at the end.
-        weights: a compact pose checkpoint to begin with, bundled name or file; empty for random weights.
+        weights: a compact pose checkpoint to begin with, bundled name or file; or a locator to go on from (``locate``
+            is the bundled one); empty for random weights.
         further: residual blocks more at strides 16 and 32; as many as the compact network has it begins with, or none.
         area_px: pixels of the network's input while it learns.
         use_area_px: pixels of its input when it is used; 0 for as many.

@@ -15,9 +15,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core import checkpoint
+from core.checkpoint import bundled_folder
 from core.errors import RunError, UserError
 from core.export import write_atomically
 from core.locate import network
+from core.locate.locator import NAME
 from core.locate.network import LocateNetwork
 from core.network import place
 from train import states
@@ -80,6 +82,10 @@ class LocateTrainer:
         return self.out / "last.pt"
 
     def _begin_with(self, name: str) -> None:
+        path = bundled_folder() / f"{NAME}{checkpoint.SUFFIX}" if name == NAME else Path(name)
+        if network.is_locator(path):
+            self._go_on_from(path)
+            return
         loaded = checkpoint.load(name)
         if loaded.info.preset != "compact":
             raise UserError(
@@ -88,6 +94,17 @@ class LocateTrainer:
         network.begin_with(self.model, loaded.network)
         told = loaded.info.metadata
         self._record["begun_from"] = {"name": loaded.info.name, "weights_sha256": told.get("weights_sha256")}
+
+    def _go_on_from(self, path: Path) -> None:
+        model, told = network.load(path)
+        if model.further != self.model.further:
+            raise UserError(
+                f"{path.name} has other further blocks than run.further", f"give run.further = {list(model.further)}"
+            )
+        self.model.load_state_dict(model.state_dict())
+        self._record["begun_from"] = {
+            "name": path.stem, "weights_sha256": told.get("weights_sha256"), "training": told.get("training", {})
+        }  # fmt: skip
 
     def restore(self) -> None:
         """Go on from the newest state.
