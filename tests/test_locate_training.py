@@ -256,9 +256,18 @@ def test_train_makes_a_locator_and_evaluate_measures_it_on_pictures_that_were_ke
 def test_training_goes_on_from_a_locator_where_one_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", str(ROOT / "resources/configs/locate.toml"), *settings_of(data)]
     # A rate of nothing: what comes out is what it went on from.
-    still = ["--set", "run.weights=locate", "--set", "optimiser.rate=0.0", "--set", "optimiser.rate_end=0.0"]
+    still = [
+        "--out",
+        str(data / "runs" / "on"),
+        "--set",
+        "run.weights=locate",
+        "--set",
+        "optimiser.rate=0.0",
+        "--set",
+        "optimiser.rate_end=0.0",
+    ]
     assert main.main([*words, *still, "--set", "optimiser.iterations=1"]) == 0
-    path = data / "runs" / "tiny" / "locate.safetensors"
+    path = data / "runs" / "on" / "locate.safetensors"
     bundled, written = (network.read(each) for each in (bundled_folder() / "locate.safetensors", path))
     learned = [name for name in bundled[0] if "running" not in name and "batches" not in name]
     assert learned and all(torch.equal(bundled[0][name], written[0][name]) for name in learned)
@@ -270,6 +279,22 @@ def test_training_goes_on_from_a_locator_where_one_is_named(data: Path, capsys: 
     other = ["--out", str(data / "runs" / "other"), "--set", f"run.weights={path}", "--set", "run.further=[]"]
     assert main.main([*words, *other]) == 2
     assert "give run.further = [2, 3]" in capsys.readouterr().err
+
+
+def test_what_is_published_is_the_mean_with_a_locator_where_one_is_named(data: Path) -> None:
+    words = ["train", str(ROOT / "resources/configs/locate.toml"), *settings_of(data)]
+    words += ["--out", str(data / "runs" / "mixed")]
+    path, own = data / "runs" / "mixed" / "locate.safetensors", data / "own.safetensors"
+    assert main.main(words) == 0
+    path.rename(own)
+    mixed = ["--resume", "--set", "run.mixed_with=locate", "--set", "run.mixed_share=0.25"]
+    assert main.main([*words, *mixed]) == 0
+    states = [network.read(each)[0] for each in (own, bundled_folder() / "locate.safetensors", path)]
+    for name, weight in states[2].items():
+        if weight.is_floating_point():
+            exact = 0.75 * states[0][name].double() + 0.25 * states[1][name].double()
+            torch.testing.assert_close(weight.double(), exact, rtol=2e-3, atol=2e-3)  # stored with 16 bits, twice
+    assert "counting 25 %, those of `locate`" in card.write(path, None).read_text()
 
 
 def test_the_limit_that_confirms_people_is_fitted_kept_in_the_file_measured_and_told(

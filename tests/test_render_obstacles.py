@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from rendering import renderer_or_skip
 from core.skeleton import BONE_ENDS
 from train.render import camera, obstacles
 from train.render.renderer import RenderConfig, Rendered, Renderer
+from train.render.shards import record_of
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +104,35 @@ def test_a_second_person_stands_beside_or_behind_and_touches_nobody() -> None:
         assert apart @ away > 0.0
         direction = apart / np.linalg.norm(apart)
         assert (one[::9, :2] @ direction).max() < (moved[::9, :2] @ direction).min() + 0.03
+
+
+def test_somebody_who_touches_stands_at_the_side_about_where_the_body_ends() -> None:
+    random = np.random.default_rng(1)
+    view = camera.aim(np.array([0, 0, 1.0]), 4.0, 5.0, 0.0, 0.0, np.eye(3), (256, 256), 0.5)
+    for _ in range(50):
+        one, two = (random.normal(0, 0.3, (900, 3)).astype(np.float32) for _ in range(2))
+        moved = two + obstacles.place_beside(random, view, one, two, touching=True)
+        away = one[:, :2].mean(axis=0) - view.eye_m[:2]
+        apart = moved[:, :2].mean(axis=0) - one[:, :2].mean(axis=0)
+        direction = apart / np.linalg.norm(apart)
+        degrees = np.degrees(np.arccos(direction @ away / np.linalg.norm(away)))
+        nearest, furthest = obstacles.TOUCHING_DEGREES
+        assert nearest - 1 < degrees < furthest + 1
+        between = (moved[::9, :2] @ direction).min() - (one[::9, :2] @ direction).max()
+        deepest, widest = obstacles.TOUCHING_M
+        assert deepest - 0.03 < between < widest + 0.03
+
+
+def test_people_together_are_two_in_the_picture_and_the_truth_stays_that_of_the_first(people: Renderer) -> None:
+    alone = _pictures(people, 6)
+    people.config, before = replace(people.config, together=1.0), people.config
+    try:
+        together = _pictures(people, 6)
+    finally:
+        people.config = before
+    assert (
+        sum(not np.array_equal(one.image, two.image) for (one, _), (two, _) in zip(alone, together, strict=True)) == 6
+    )
+    for (one, mask), (two, again) in zip(alone, together, strict=True):
+        assert np.array_equal(one.joints_px, two.joints_px) and np.array_equal(mask, again)
+    assert '"together"' not in record_of(before) and '"together": 0.5' in record_of(replace(before, together=0.5))

@@ -78,7 +78,8 @@ def render(path: Path, metadata: dict[str, Any]) -> str:
         "",
         f"{training['steps']} steps of {config['optimiser']['batch']} scenes of about {config['run']['area_px']} "
         f"pixels, {training['minutes']:.0f} minutes on {training['device']}, Muon, averaged weights."
-        + (_begun(begun) if begun else ""),
+        + (_begun(begun) if begun else "")
+        + (_mixed(metadata["mixed_with"]) if "mixed_with" in metadata else ""),
     ]
     if config["run"]["notes"]:
         lines += ["", config["run"]["notes"]]
@@ -113,6 +114,11 @@ def _begun(begun: dict[str, Any]) -> str:
     if "training" not in begun:
         return f" Stem and body began with the weights of {which}."
     return f" It went on from the locating network {which}, which had learned for {begun['training']['steps']} steps."
+
+
+def _mixed(other: dict[str, Any]) -> str:
+    which = f"`{other['name']}` (weights sha256 `{other['weights_sha256']}`)"
+    return f" Its weights are the mean of this run's and, counting {100.0 * other['share']:.0f} %, those of {which}."
 
 
 def _confirming(rule: dict[str, Any]) -> list[str]:

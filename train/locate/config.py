@@ -80,6 +80,8 @@ class LocateRun:
         name: of the file written at the end.
         weights: a compact pose checkpoint to begin with, bundled name or file; or a locator to go on from (``locate``
             is the bundled one); empty for random weights.
+        mixed_with, mixed_share: a locator whose weights are mixed into what is published, and what part they make;
+            one that this run went on from (Wortsman et al., "Model soups", ICML 2022). Empty for none.
         further: residual blocks more at strides 16 and 32; as many as the compact network has it begins with, or none.
         area_px: pixels of the network's input while it learns.
         use_area_px: pixels of its input when it is used; 0 for as many.
@@ -89,6 +91,8 @@ class LocateRun:
 
     name: str = "locate"
     weights: str = "compact-geo"
+    mixed_with: str = ""
+    mixed_share: float = 0.5
     further: tuple[int, ...] = (2, 3)
     seed: int = 0
     threads: int = 0
@@ -127,7 +131,8 @@ class LocateConfig:
         plain: dict[str, Any] = asdict(self)
         for key in ("photos", "rendered", "empty", "cache"):
             plain["data"][key] = Path(plain["data"][key]).name
-        plain["run"]["weights"] = Path(plain["run"]["weights"]).name
+        for key in ("weights", "mixed_with"):
+            plain["run"][key] = Path(plain["run"][key]).name
         return plain
 
 
@@ -141,7 +146,8 @@ def check(config: LocateConfig) -> None:
     shares = {name: getattr(scenes, name) for name in ("whole", "zoomed", "rendered", "cutout", "several", "strange")}
     shares["their sum"] = scenes.whole + scenes.zoomed + scenes.rendered
     shares_of = {f"scenes.{name}": value for name, value in shares.items()}
-    for name, value in {**shares_of, "run.as_used_from": config.run.as_used_from}.items():
+    shares_of |= {f"run.{name}": getattr(config.run, name) for name in ("as_used_from", "mixed_share")}
+    for name, value in shares_of.items():
         if not 0.0 <= value <= 1.0:
             raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
     if not 0.0 < scenes.smallest < scenes.largest:

@@ -68,8 +68,13 @@ class LocateTrainer:
             self.model = LocateNetwork(config.run.further)
         except ValueError as error:
             raise UserError(f"run.{error}", "mend it or leave it out") from error
+        self._mixed: dict[str, Tensor] | None = None
         if config.run.weights:
             self._begin_with(config.run.weights)
+        if config.run.mixed_with:
+            other, self._record["mixed_with"] = self._locator(_path_of(config.run.mixed_with))
+            self._record["mixed_with"]["share"] = config.run.mixed_share
+            self._mixed = other.state_dict()
         self.model = place(self.model, device)
         self.average = Averaged(self.model, config.optimiser.average_decay)
         weights = [p for p in self.model.parameters() if p.ndim >= 2]
@@ -82,9 +87,10 @@ class LocateTrainer:
         return self.out / "last.pt"
 
     def _begin_with(self, name: str) -> None:
-        path = bundled_folder() / f"{NAME}{checkpoint.SUFFIX}" if name == NAME else Path(name)
+        path = _path_of(name)
         if network.is_locator(path):
-            self._go_on_from(path)
+            model, self._record["begun_from"] = self._locator(path)
+            self.model.load_state_dict(model.state_dict())
             return
         loaded = checkpoint.load(name)
         if loaded.info.preset != "compact":
@@ -95,16 +101,15 @@ class LocateTrainer:
         told = loaded.info.metadata
         self._record["begun_from"] = {"name": loaded.info.name, "weights_sha256": told.get("weights_sha256")}
 
-    def _go_on_from(self, path: Path) -> None:
+    def _locator(self, path: Path) -> tuple[LocateNetwork, dict[str, Any]]:
+        """Load another locator of this shape, and what the record shall say of it."""
         model, told = network.load(path)
         if model.further != self.model.further:
             raise UserError(
                 f"{path.name} has other further blocks than run.further", f"give run.further = {list(model.further)}"
             )
-        self.model.load_state_dict(model.state_dict())
-        self._record["begun_from"] = {
-            "name": path.stem, "weights_sha256": told.get("weights_sha256"), "training": told.get("training", {})
-        }  # fmt: skip
+        name = path.stem
+        return model, {"name": name, "weights_sha256": told["weights_sha256"], "training": told.get("training", {})}
 
     def restore(self) -> None:
         """Go on from the newest state.
@@ -123,9 +128,15 @@ class LocateTrainer:
             raise states.damaged(self.last) from error
 
     def averaged_model(self) -> LocateNetwork:
-        """Return a copy of the network with the averaged weights, in eval mode on the CPU."""
+        """Return a copy of the network with the weights to publish, in eval mode on the CPU: averaged, and mixed."""
         model = LocateNetwork(self.config.run.further)
-        model.load_state_dict({name: tensor.cpu() for name, tensor in self.average.state.items()})
+        state = {name: tensor.cpu() for name, tensor in self.average.state.items()}
+        if self._mixed is not None:
+            share = self.config.run.mixed_share
+            for name, other in self._mixed.items():
+                if other.is_floating_point():
+                    state[name] = torch.lerp(state[name], other, share)
+        model.load_state_dict(state)
         return model.eval()
 
     def save(self, threshold: float = UNMEASURED, more: dict[str, Any] | None = None) -> Path:
@@ -211,3 +222,7 @@ class LocateTrainer:
         self.step += 1
         self.average.update(self.model, self.step)
         return {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+
+
+def _path_of(name: str) -> Path:
+    return bundled_folder() / f"{NAME}{checkpoint.SUFFIX}" if name == NAME else Path(name)

@@ -35,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--backgrounds", type=Path, help="folder of photographs without people (default: drawn rooms)")
     parser.add_argument("--poses", type=Path, help="mocap_poses.npz (default: the bundled pose prior)")
+    parser.add_argument(
+        "--together", type=float, default=0.0, metavar="SHARE",
+        help="so many of the people, 0 to 1, have somebody at their side who touches them (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="also write a contact sheet with the joints drawn")
 
@@ -45,9 +49,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--count and --workers must be at least 1 and --seed at least 0", "give larger numbers")
     if args.poses is not None and not args.poses.is_file():
         raise UserError(f"{args.poses} is not there", "give mocap_poses.npz, or leave --poses out")
+    if not 0.0 <= args.together <= 1.0:
+        raise UserError(f"--together {args.together:g} is no share", "give a number from 0 to 1")
     config = RenderConfig(
-        scene=args.scene, split=args.split, seed=args.seed, poses=args.poses, backgrounds=args.backgrounds
-    )
+        scene=args.scene, split=args.split, seed=args.seed, poses=args.poses, backgrounds=args.backgrounds,
+        together=args.together,
+    )  # fmt: skip
     with tqdm(total=args.count, unit="picture", desc=f"rendering {args.split}", smoothing=0.05) as bar:
         done = shards.write(config, args.out, args.count, args.workers, bar.update)
     print(f"{done} pictures rendered, {args.count - done} were there already: {args.out}")

@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 
 FURNITURE, PLANT, COMPANY = 0.13, 0.07, 0.13
 """How often there is each."""
+TOUCHING_DEGREES, TOUCHING_M = (60, 105), (-0.1, 0.05)
+"""Where somebody stands who touches the person, from straight behind, and how far apart: sleeves give way."""
 _TRIES = 4
 MOST_HIDDEN = 0.6
 """Share of the joints in the picture that furniture may hide: a picture of a cupboard teaches nothing."""
@@ -118,21 +120,24 @@ def draw_plant(random: np.random.Generator, picture: NDArray[np.float32], joints
 
 
 def place_beside(
-    random: np.random.Generator, view: View, vertices_m: NDArray[np.float32], other_m: NDArray[np.float32]
-) -> FloatArray:
+    random: np.random.Generator, view: View, vertices_m: NDArray[np.float32], other_m: NDArray[np.float32],
+    touching: bool = False,
+) -> FloatArray:  # fmt: skip
     """Draw how far, (3,) metres, to shift a second person on the floor: beside or behind the first, never in front.
 
     Args:
         view: the camera.
         vertices_m, other_m: (V, 3) surfaces of both, the second not yet shifted.
+        touching: shoulder to shoulder, as friends walk: then also a little nearer to the camera than the first.
     """
     middle, other = (points[:, :2].mean(axis=0).astype(np.float64) for points in (vertices_m, other_m))
     behind = middle - view.eye_m[:2]
     behind /= np.linalg.norm(behind)
-    angle = np.deg2rad(random.uniform(25, 85) * (1 if random.random() < 0.5 else -1))
+    around = TOUCHING_DEGREES if touching else (25, 85)
+    angle = np.deg2rad(random.uniform(*around) * (1 if random.random() < 0.5 else -1))
     c, s = np.cos(angle), np.sin(angle)
     direction = np.array([c * behind[0] - s * behind[1], s * behind[0] + c * behind[1]])
     own = float(((vertices_m[::9, :2] - middle) @ direction).max())
     others = float(((other - other_m[::9, :2]) @ direction).max())
-    gap = own + others + 0.04 + random.exponential(0.3)
+    gap = own + others + (random.uniform(*TOUCHING_M) if touching else 0.04 + random.exponential(0.3))
     return np.array([*(middle + direction * gap - other), 0.0])

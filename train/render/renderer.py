@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from core.skeleton import ROOT
 from train.render import camera, lab, obstacles, pose_sampling, scene, skirt
@@ -38,6 +39,8 @@ class RenderConfig:
         poses: motion-capture file, or None for the bundled pose prior.
         backgrounds: folder of photographs, or None for drawn places.
         size_px: (width, height).
+        together: share of the people with somebody at their side who touches them; besides those with other company.
+            Not in the laboratory.
     """
 
     scene: str = "mixed"
@@ -46,6 +49,7 @@ class RenderConfig:
     poses: Path | None = None
     backgrounds: Path | None = None
     size_px: tuple[int, int] = (SIZE_PX, SIZE_PX)
+    together: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +123,13 @@ class Renderer:
         view = camera.draw(random, posed.joints_m, config.size_px, floor_z_m)
         light = scene.draw_light(random, place)
         photo = self._backgrounds.draw(random, place, config.size_px)
-        other = self._company(random, view, figure, floor_z_m) if random.random() < obstacles.COMPANY else None
+        # No draw without it: the pictures of sets that were made before stay as they were.
+        friend = config.together > 0 and random.random() < config.together
+        other: Figure | None = None
+        if friend:
+            other = self._friend(random, view, figure, floor_z_m, rotations, turn)
+        elif random.random() < obstacles.COMPANY:
+            other = self._company(random, view, figure, floor_z_m)
         if photo is None:
             crowd = [figure.outside_m] + ([] if other is None else [other.outside_m])
             near_m = np.concatenate([vertices_m[::50, :2] for vertices_m in crowd]).astype(np.float64)
@@ -158,14 +168,26 @@ class Renderer:
 
     def _company(self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float) -> Figure:
         """Draw a second person, who stands on the floor."""
-        shape = self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
+        shape = self._somebody(random)
         rotations, _, _ = pose_sampling.draw(random, self._poses)
         turn = camera.draw_turn(random, tilted=0.0)
-        dress = self._clothes(random, rotations, turn)
-        _, figure = self._dressed(shape, rotations, turn, dress)
-        shift = obstacles.place_beside(random, view, first.outside_m, figure.outside_m)
-        shift[2] = floor_z_m - float(figure.vertices_m[:, 2].min())
-        return figure.moved(shift)
+        figure = self._dressed(shape, rotations, turn, self._clothes(random, rotations, turn))[1]
+        return _put_beside(random, view, first, figure, floor_z_m)
+
+    def _friend(
+        self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float,
+        rotations: NDArray[np.float64], turn: NDArray[np.float64],
+    ) -> Figure:  # fmt: skip
+        """Draw a second person at the first one's side who looks much the same way, half of them in the same pose."""
+        if random.random() < 0.5:
+            rotations, _, _ = pose_sampling.draw(random, self._poses)
+        aside = Rotation.from_euler("z", random.normal(0.0, 15.0), degrees=True).as_matrix() @ turn
+        dress = self._clothes(random, rotations, aside)
+        figure = self._dressed(self._somebody(random), rotations, aside, dress)[1]
+        return _put_beside(random, view, first, figure, floor_z_m, touching=True)
+
+    def _somebody(self, random: np.random.Generator) -> Shape:
+        return self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
 
     def _in_the_lab(self, random: np.random.Generator) -> Rendered:
         config = self.config
@@ -204,6 +226,14 @@ def _truth(posed: Posed, view: View, size_px: tuple[int, int]) -> dict[str, Any]
         "joints_px": joints_px, "joints_mm": camera_mm - camera_mm[ROOT], "pelvis_mm": camera_mm[ROOT], "view": view,
         "visible": camera.in_picture(joints_px, size_px),
     }  # fmt: skip
+
+
+def _put_beside(
+    random: np.random.Generator, view: View, first: Figure, figure: Figure, floor_z_m: float, touching: bool = False
+) -> Figure:
+    shift = obstacles.place_beside(random, view, first.outside_m, figure.outside_m, touching)
+    shift[2] = floor_z_m - float(figure.vertices_m[:, 2].min())
+    return figure.moved(shift)
 
 
 def _scene(name: str) -> Scene:

@@ -67,6 +67,8 @@ def record_of(config: RenderConfig) -> str:
             "size_px": list(config.size_px),
             "poses": config.poses.name if config.poses else None,
             "photographs": config.backgrounds is not None,
+            # Sets that were made before there was a choice do not tell.
+            **({"together": config.together} if config.together else {}),
         },
         sort_keys=True,
     )
