@@ -21,6 +21,13 @@ LONGEST: Final = 3.0
 """A picture over so many times as long as it is wide is seen with a margin, lest its short side vanish."""
 
 
+def bundled_path() -> Path:
+    """Return where the bundled weights are, if they are there."""
+    from core.checkpoint import SUFFIX, bundled_folder
+
+    return bundled_folder() / f"{NAME}{SUFFIX}"
+
+
 class Locator:
     """Finds people with the locating network. Imports of torch wait until one is made.
 
@@ -65,9 +72,7 @@ class Locator:
     @staticmethod
     def bundled() -> Path | None:
         """Return the file that comes with the program, None if there is none."""
-        from core.checkpoint import SUFFIX, bundled_folder
-
-        path = bundled_folder() / f"{NAME}{SUFFIX}"
+        path = bundled_path()
         return path if path.is_file() else None
 
     @classmethod
@@ -77,10 +82,9 @@ class Locator:
         Raises:
             UserError: it is missing, damaged or of another shape, or the device is absent.
         """
-        from core.checkpoint import SUFFIX, bundled_folder
         from core.locate import network
 
-        model, metadata = network.load(path or bundled_folder() / f"{NAME}{SUFFIX}")
+        model, metadata = network.load(path or bundled_path())
         return cls(model, float(metadata["threshold"]), int(metadata["area_px"]), device, metadata)
 
     def find(self, picture: NDArray[np.uint8], threshold: float | None = None) -> list[Candidate]:

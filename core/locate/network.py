@@ -133,16 +133,6 @@ def save(path: Path, model: LocateNetwork, record: dict[str, Any]) -> None:
     )
 
 
-def is_locator(path: Path) -> bool:
-    """Tell whether a file says of itself that it is a locator; one that cannot be read is none."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("bonesight", "null"))
-    except (OSError, SafetensorError, json.JSONDecodeError):
-        return False
-    return isinstance(metadata, dict) and metadata.get("schema") == SCHEMA
-
-
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a locator's weights and metadata.
 
@@ -158,6 +148,15 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(metadata, dict) or metadata.get("schema") != SCHEMA:
         raise UserError(f"{path.name} holds no locating network", _AGAIN)
     return tensors, metadata
+
+
+def is_locator(path: Path) -> bool:
+    """Tell whether a file holds a locator; one that cannot be read holds none."""
+    try:
+        read(path)
+    except UserError:
+        return False
+    return True
 
 
 def load(path: Path) -> tuple[LocateNetwork, dict[str, Any]]:

@@ -15,11 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core import checkpoint
-from core.checkpoint import bundled_folder
 from core.errors import RunError, UserError
 from core.export import write_atomically
 from core.locate import network
-from core.locate.locator import NAME
+from core.locate.locator import NAME, bundled_path
 from core.locate.network import LocateNetwork
 from core.network import place
 from train import states
@@ -225,4 +224,4 @@ class LocateTrainer:
 
 
 def _path_of(name: str) -> Path:
-    return bundled_folder() / f"{NAME}{checkpoint.SUFFIX}" if name == NAME else Path(name)
+    return bundled_path() if name == NAME else Path(name)

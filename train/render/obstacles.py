@@ -123,12 +123,12 @@ def place_beside(
     random: np.random.Generator, view: View, vertices_m: NDArray[np.float32], other_m: NDArray[np.float32],
     touching: bool = False,
 ) -> FloatArray:  # fmt: skip
-    """Draw how far, (3,) metres, to shift a second person on the floor: beside or behind the first, never in front.
+    """Draw how far, (3,) metres, to shift a second person on the floor: beside or behind the first.
 
     Args:
         view: the camera.
         vertices_m, other_m: (V, 3) surfaces of both, the second not yet shifted.
-        touching: shoulder to shoulder, as friends walk: then also a little nearer to the camera than the first.
+        touching: shoulder to shoulder, as friends walk, at times a little nearer to the camera; else never in front.
     """
     middle, other = (points[:, :2].mean(axis=0).astype(np.float64) for points in (vertices_m, other_m))
     behind = middle - view.eye_m[:2]
