@@ -281,7 +281,9 @@ def test_training_goes_on_from_a_locator_where_one_is_named(data: Path, capsys: 
     assert "give run.further = [2, 3]" in capsys.readouterr().err
 
 
-def test_what_is_published_is_the_mean_with_a_locator_where_one_is_named(data: Path) -> None:
+def test_what_is_published_is_the_mean_with_a_locator_where_one_is_named(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["train", str(ROOT / "resources/configs/locate.toml"), *settings_of(data)]
     words += ["--out", str(data / "runs" / "mixed")]
     path, own = data / "runs" / "mixed" / "locate.safetensors", data / "own.safetensors"
@@ -294,6 +296,8 @@ def test_what_is_published_is_the_mean_with_a_locator_where_one_is_named(data: P
         if weight.is_floating_point():
             exact = 0.75 * states[0][name].double() + 0.25 * states[1][name].double()
             torch.testing.assert_close(weight.double(), exact, rtol=2e-3, atol=2e-3)  # stored with 16 bits, twice
+    assert main.main([*words, "--resume", "--set", "run.mixed_with=nowhere.safetensors"]) == 2
+    assert 'nowhere.safetensors is no locator: give the file of one, or "locate"' in capsys.readouterr().err
     assert "counting 25 %, those of `locate`" in card.write(path, None).read_text()
 
 

@@ -71,7 +71,10 @@ class LocateTrainer:
         if config.run.weights:
             self._begin_with(config.run.weights)
         if config.run.mixed_with:
-            other, self._record["mixed_with"] = self._locator(_path_of(config.run.mixed_with))
+            path = _path_of(config.run.mixed_with)
+            if not network.is_locator(path):
+                raise UserError(f"run.mixed_with: {path.name} is no locator", f'give the file of one, or "{NAME}"')
+            other, self._record["mixed_with"] = self._locator(path)
             self._record["mixed_with"]["share"] = config.run.mixed_share
             self._mixed = other.state_dict()
         self.model = place(self.model, device)
