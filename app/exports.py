@@ -16,7 +16,8 @@ from app.comparing import Comparing
 from app.notifications import Notifier
 from app.playback import Playback
 from app.services import exporter
-from app.services.drawing import ComparisonRequest, DrawingService, DrawRequest, ImageRequest
+from app.services.drawing import ComparisonRequest, DrawingService, DrawRequest
+from app.services.saving import SaveRequest, SavingService
 from app.settings import Settings
 from app.state import AppState, Picture
 from app.views.bones import BonesPanel
@@ -59,6 +60,9 @@ class Exports:
         self.drawing.written.connect(self._written)
         self.drawing.failed.connect(self._failed)
         self.drawing.drawn.connect(self._drawn)
+        self.saving = SavingService(window)
+        self.saving.written.connect(self._written)
+        self.saving.failed.connect(self._failed)
 
     def handlers(self) -> dict[str, Callable[[bool], object]]:
         """Return a function for every key of the Export menu."""
@@ -81,13 +85,13 @@ class Exports:
 
     def ask_to_stop(self) -> None:
         """Let the threads end after what they do."""
-        self.drawing.ask_to_stop()
-        self.clips.service.ask_to_stop()
+        for worker in (self.drawing, self.saving, self.clips.service):
+            worker.ask_to_stop()
 
-    def stop(self, timeout_ms: int = 500) -> bool:
-        """End the threads. Return whether they ended in time."""
+    def stop(self, timeout_ms: int = 500, saving_ms: int = 5000) -> bool:
+        """End the threads, that which saves files after the last of them. Return whether they ended in time."""
         ended = [worker.stop(timeout_ms) for worker in (self.drawing, self.clips.service)]
-        return all(ended)
+        return all([*ended, self.saving.stop(saving_ms)])
 
     def export_picture(self) -> None:
         """Save the picture view."""
@@ -105,7 +109,7 @@ class Exports:
             def draw(painter: QPainter, area: QRectF) -> None:
                 view.render(painter, area)
 
-            self._save(path, lambda: exporter.save_svg(draw, size, picture.title, path, made_by))
+            self._save_svg(exporter.svg(draw, size, picture.title, made_by), path)
         else:
             self._save_image(self._picture.picture().toImage(), path, self._made_by())
 
@@ -118,7 +122,7 @@ class Exports:
         path = self._ask_where("3d", (PNG, SVG))
         if path is not None and path.suffix.lower() == ".svg":
             draw, size, made_by = self._space.draw, image.size(), self._made_by()
-            self._save(path, lambda: exporter.save_svg(draw, size, "3D skeleton", path, made_by))
+            self._save_svg(exporter.svg(draw, size, "3D skeleton", made_by), path)
         elif path is not None:
             self._save_image(image, path, self._made_by())
 
@@ -167,7 +171,8 @@ class Exports:
         shown = self._shown()
         path = self._ask_where(what, (kind,)) if shown else None
         if shown and path:
-            self._save(path, lambda: save(*shown, self._state.models, path))
+            models = self._state.models
+            self._save(path, lambda: save(*shown, models, path))
 
     def copy_figure(self) -> None:
         """Have the figure drawn for the clipboard."""
@@ -233,16 +238,14 @@ class Exports:
         return "" if pose is None else export.signature([pose])
 
     def _save_image(self, image: QImage, path: Path, made_by: str) -> None:
-        self._state.set_activity(f"saving {path.name}")
-        self.drawing.draw(ImageRequest(image, path, made_by))
+        self._save(path, lambda: exporter.save_image(image, path, made_by))
 
-    def _save(self, path: Path, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except UserError as error:
-            self._notifier.error(error)
-        else:
-            self._told(path)
+    def _save_svg(self, data: bytes, path: Path) -> None:
+        self._save(path, lambda: export.write_atomically(path, data))
+
+    def _save(self, path: Path, write: Callable[[], object]) -> None:
+        self._state.set_activity(f"saving {path.name}")
+        self.saving.save(SaveRequest(path, write))
 
     def _told(self, path: Path) -> None:
         self._notifier.info(f"saved {path.name}", f"it is in {path.parent}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -66,13 +68,13 @@ def test_export_writes_pictures_with_something_on_them(
 
 
 def test_exported_numbers_are_those_on_screen(
-    open_window: Opener, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window(photo)
-    for key, name in (("export_json", "pose.json"), ("export_csv", "joints")):
-        target = str(tmp_path / name)
-        monkeypatch.setattr("app.commands.QFileDialog.getSaveFileName", lambda *_args, t=target: (t, ""))
+    for key, asked, name in (("export_json", "pose.json", "pose.json"), ("export_csv", "joints", "joints.csv")):
+        save_as(monkeypatch, tmp_path / asked)
         window.actions_by_key[key].trigger()
+        qtbot.waitUntil((tmp_path / name).is_file)
     document = json.loads((tmp_path / "pose.json").read_text(encoding="utf-8"))
     bones = document["poses"][0]["bones"]
     shown = [window.bones.model.index(row, 1).data() for row in range(skeleton.BONE_COUNT)]
@@ -155,7 +157,36 @@ def test_a_name_without_suffix_gets_that_of_the_chosen_kind(
     window = open_window(photo)
     save_as(monkeypatch, tmp_path / "v1.0", "SVG drawing (*.svg)")
     window.actions_by_key["export_picture"].trigger()
-    assert (tmp_path / "v1.0.svg").is_file()
+    qtbot.waitUntil((tmp_path / "v1.0.svg").is_file)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("export_json", "a.json"), ("export_bvh", "a.bvh"), ("export_picture", "a.svg"), ("export_picture", "a.png")],
+)
+def test_a_disk_that_takes_its_time_does_not_hold_the_window_up_and_closing_it_loses_no_export(
+    open_window: Opener, qtbot: QtBot, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, name: str
+) -> None:
+    window = open_window(photo)
+    writes, may_go_on, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow(file: int) -> None:
+        writes.set()
+        assert may_go_on.wait(20)
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    other = tmp_path / f"other-{name}"
+    save_as(monkeypatch, tmp_path / name)
+    window.actions_by_key[key].trigger()
+    assert window.state.activity == f"saving {name}"
+    qtbot.waitUntil(writes.is_set)
+    save_as(monkeypatch, other)
+    window.actions_by_key[key].trigger()  # waits behind the first
+    assert not (tmp_path / name).exists() and not other.exists()
+    threading.Timer(0.1, may_go_on.set).start()
+    window.close()
+    assert window.stopped_in_time and other.read_bytes() and (tmp_path / name).read_bytes()
 
 
 def test_a_drawing_that_cannot_be_written_is_a_notice(

@@ -1,4 +1,4 @@
-"""Draws figures and reports, and writes pictures, off the GUI thread: the window must not stand still meanwhile."""
+"""Draws figures and reports off the GUI thread: the window must not stand still meanwhile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
 
-from app.services import exporter
 from app.services.worker import Worker
 from core.errors import RunError, UserError
 from core.pose import Pose
@@ -60,16 +58,6 @@ class ComparisonRequest:
         return self.sides[0].path
 
 
-@dataclass(frozen=True, eq=False)
-class ImageRequest:
-    """What was on screen, to write as PNG: packing a large one takes longer than the window may stand still."""
-
-    image: QImage
-    path: Path
-    made_by: str = ""
-    """What its metadata say."""
-
-
 class DrawingService(Worker):
     """The worker that draws; its thread starts with the first request."""
 
@@ -83,7 +71,7 @@ class DrawingService(Worker):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__("drawing", parent)
 
-    def draw(self, request: DrawRequest | ComparisonRequest | ImageRequest) -> None:
+    def draw(self, request: DrawRequest | ComparisonRequest) -> None:
         """Ask for a drawing; none that waits is dropped unless it is of the same file."""
         if not self.isRunning():
             self.start()
@@ -94,9 +82,6 @@ class DrawingService(Worker):
         try:
             if isinstance(request, ComparisonRequest):
                 self._draw_comparison(request)
-            elif isinstance(request, ImageRequest):
-                exporter.save_image(request.image, request.path, request.made_by)
-                self.written.emit(request.path)
             else:
                 self._draw(request)
         except UserError as error:

@@ -1,4 +1,4 @@
-"""Writes what is on screen to files, through core.export, so that screen, files and commands cannot disagree."""
+"""Turns what is on screen into files, through core.export, so that screen, files and commands cannot disagree."""
 
 from __future__ import annotations
 
@@ -35,12 +35,8 @@ def png(image: QImage) -> bytes:
     return bytes(buffer.data().data())
 
 
-def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, path: Path, made_by: str = "") -> None:
-    """Write what a function draws as SVG, ``made_by`` as its description: lines stay lines.
-
-    Raises:
-        UserError: the disk does not let us.
-    """
+def svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, made_by: str = "") -> bytes:
+    """Return what a function draws as SVG, ``made_by`` as its description: lines stay lines."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     maker = QSvgGenerator()
@@ -52,7 +48,7 @@ def save_svg(draw: Callable[[QPainter, QRectF], None], size: QSize, title: str, 
     painter = QPainter(maker)
     draw(painter, QRectF(QRect(QPoint(0, 0), size)))
     painter.end()
-    export.write_atomically(path, bytes(buffer.data().data()))
+    return bytes(buffer.data().data())
 
 
 def save_json(picture: Picture, pose: Pose, models: Iterable[ModelEntry], path: Path) -> None:

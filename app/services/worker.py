@@ -56,11 +56,11 @@ class Mailbox:
             return self._closed
 
     def take(self) -> tuple[str, Any] | None:
-        """Wait for the oldest waiting request; None once the mailbox is closed."""
+        """Wait for the oldest waiting request; None once the mailbox is closed and empty."""
         with self._condition:
             while not self._slots and not self._closed:
                 self._condition.wait()
-            if self._closed:
+            if not self._slots:
                 return None
             topic = next(iter(self._slots))
             return topic, self._slots.pop(topic)
@@ -70,10 +70,11 @@ class Mailbox:
         with self._condition:
             self._slots.pop(topic, None)
 
-    def close(self) -> None:
-        """Let the reader end."""
+    def close(self, keep: bool = False) -> None:
+        """Let the reader end: at once, or (``keep``) after what waits."""
         with self._condition:
-            self._slots.clear()
+            if not keep:
+                self._slots.clear()
             self._closed = True
             self._condition.notify_all()
 
@@ -87,6 +88,8 @@ class Worker(QThread):
 
     state_changed = Signal(object)
     crashed = Signal(str, object)
+    finishes_what_waits = False
+    """Whether requests that wait are still handled when the thread is asked to end."""
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -104,11 +107,11 @@ class Worker(QThread):
         self.mailbox.put(topic, request)
 
     def ask_to_stop(self) -> None:
-        """Let the thread end after what it is doing."""
+        """Let the thread end after what it is doing, and after what waits where ``finishes_what_waits``."""
         # Before the mailbox closes: after that the thread itself may already say that it has stopped.
         if self._state in (WorkerState.STARTING, WorkerState.RUNNING):
             self._enter(WorkerState.STOPPING)
-        self.mailbox.close()
+        self.mailbox.close(keep=self.finishes_what_waits)
 
     def stop(self, timeout_ms: int = 1500) -> bool:
         """Ask the thread to end and wait for it. Return whether it did."""
