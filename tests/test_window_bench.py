@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from app.bench import live
 from app.bench.heartbeat import Heartbeat
+from app.bench.processor import ProcessorWatch
 from app.bench.waiting import rest
 from core.commands import bench_live
 
@@ -92,3 +94,39 @@ def test_a_stall_is_seen_with_its_place_and_painting_is_told_apart(qtbot: QtBot)
     assert heart.longest["working"].cpu_ms < 150, "sleeping is no work"
     assert heart.longest["painting"].ms < 100, "painting is no stall"
     assert heart.sorted()[0].phase == "working"
+
+
+def test_what_kept_every_thread_of_python_from_running_is_not_told_to_be_the_toolkits(qtbot: QtBot) -> None:
+    heart = Heartbeat()
+    nap = ctypes.PyDLL(None).usleep  # unlike CDLL, it keeps Python's lock
+    with heart.phase("locked"):
+        QTimer.singleShot(0, lambda: nap(200_000))
+        rest(0.05)
+    heart.stop()
+    assert heart.longest["locked"].ms > 150 and heart.longest["locked"].where.startswith("not seen")
+
+
+def test_the_time_without_a_processor_grows_where_more_threads_work_than_there_are_processors() -> None:
+    if not Path("/proc/thread-self/schedstat").exists():
+        pytest.skip("this system does not tell")
+    processor = next(iter(os.sched_getaffinity(0)))
+    busy = f"import os, time\nos.sched_setaffinity(0, [{processor}])\nend = time.time() + 1\nwhile end > time.time(): 0"
+    found: list[float] = []
+
+    def work() -> None:
+        os.sched_setaffinity(0, [processor])  # this thread only
+        watch = ProcessorWatch()
+        other = subprocess.Popen([sys.executable, "-c", busy])
+        since_s = time.perf_counter()
+        while other.poll() is None:
+            pass
+        found.extend((watch.lost_s(), time.perf_counter() - since_s))
+        watch.restart()
+        found.append(watch.lost_s())
+        watch.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    lost_s, whole_s, after_s = found
+    assert 0.2 < lost_s < whole_s and after_s < 0.1

@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 
+from app.bench.processor import ProcessorWatch
+
 BEAT_MS: Final = 5
 LATE_S: Final = 0.012
 """A beat this old is late: from then on the thread's stack is looked at."""
@@ -27,8 +29,10 @@ _PAINTS: Final = frozenset({"paintEvent", "paintGL", "paint", "drawBackground", 
 _PAINTING_EVENTS: Final = frozenset({QEvent.Type.UpdateRequest, QEvent.Type.Paint, QEvent.Type.Expose})
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _QT: Final = "inside Qt"
+_UNSEEN: Final = "not seen: another thread kept Python's lock, or the machine stood still"
+UNSEEN_S: Final = 0.03
+"""So long nobody fails to look at a late beat's stack who can run at all."""
 _FRAME: Final = re.compile(r'  File "(.*)", line (\d+) in (.*)')
-_SCHEDULED: Final = Path("/proc/thread-self/schedstat")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Block:
         phase: what the user was doing.
         ms: milliseconds of it that were not painting.
         painting_ms: those that were.
-        crowded_ms: those, of neither, in which the thread could have gone on and no processor was free for it.
+        crowded_ms: those, of neither, in which the thread could have gone on and had no processor: none was free, or
+            the host of a virtual machine took it away.
         cpu_ms: processor time of the GUI thread in all of it: far less than ``ms`` means that it waited.
         where: what it did longest besides painting.
     """
@@ -61,7 +66,8 @@ class Heartbeat(QObject):
         """Phase -> its longest block, painting left out."""
         self._phase: str | None = None
         self._gui = threading.get_ident()
-        self._beat_s = self._cpu_s = self._queued_s = 0.0
+        self._beat_s = self._cpu_s = 0.0
+        self._processor = ProcessorWatch()
         self._last_event = QEvent.Type.None_
         self._collected_s = self._collecting_since = 0.0
         self._samples: list[tuple[float, str | None]] = []
@@ -100,6 +106,7 @@ class Heartbeat(QObject):
         self._ended.set()
         self._thread.join()
         self._dump.close()
+        self._processor.close()
         gc.callbacks.remove(self._collecting)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
@@ -109,7 +116,8 @@ class Heartbeat(QObject):
 
     def _restart(self) -> None:
         self._samples, self._last_event, self._collected_s = [], QEvent.Type.None_, 0.0
-        self._beat_s, self._cpu_s, self._queued_s = time.perf_counter(), time.thread_time(), _queued_s()
+        self._processor.restart()
+        self._beat_s, self._cpu_s = time.perf_counter(), time.thread_time()
 
     def _beat(self) -> None:
         now_s, cpu_s = time.perf_counter(), time.thread_time()
@@ -119,20 +127,22 @@ class Heartbeat(QObject):
 
     def _take(self, phase: str, now_s: float, cpu_s: float) -> None:
         """Share a late beat's time out among what was seen on the stack."""
+        whole_s = now_s - self._beat_s
+        idle = cpu_s - self._cpu_s < 0.5 * whole_s
         spent: defaultdict[str | None, float] = defaultdict(float)
-        since_s = self._beat_s
-        seen: str | None = _QT
-        for at_s, seen in self._samples:
-            spent[seen] += max(at_s - since_s, 0.0)
+        since_s, last = self._beat_s, self._samples[-1][1] if self._samples else _QT
+        for at_s, seen in [*self._samples, (now_s, last)]:
+            gap_s = max(at_s - since_s, 0.0)
+            # Whoever looks needs Python's lock: this thread kept it while it worked, or else it was somebody else.
+            unseen = idle and gap_s > UNSEEN_S and seen is not None
+            spent[_UNSEEN if unseen else seen] += gap_s
             since_s = max(at_s, since_s)
-        spent[seen] += now_s - since_s
         painting_s = spent.pop(None, 0.0)
         if self._collected_s > LATE_S:
             spent["Python's garbage collection"] = self._collected_s
         where = max(spent, key=lambda name: spent[name], default=_QT)
-        whole_s = now_s - self._beat_s
         # Nobody tells which part of the time the processors were taken: painting or the rest.
-        crowded_s = min(_queued_s() - self._queued_s, whole_s) * (1.0 - painting_s / whole_s)
+        crowded_s = min(self._processor.lost_s(), whole_s) * (1.0 - painting_s / whole_s)
         times = (whole_s - painting_s - crowded_s, painting_s, crowded_s, cpu_s - self._cpu_s)
         ms, painting_ms, crowded_ms, cpu_ms = (round(1000 * value, 1) for value in times)
         block = Block(phase, ms, painting_ms, crowded_ms, cpu_ms, str(where))
@@ -177,11 +187,3 @@ class Heartbeat(QObject):
             self._collecting_since = time.perf_counter()
         else:
             self._collected_s += time.perf_counter() - self._collecting_since
-
-
-def _queued_s() -> float:
-    """Return how long this thread waited for a free processor so far, seconds; 0 where the system does not tell."""
-    try:
-        return int(_SCHEDULED.read_text(encoding="ascii").split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0

@@ -30,7 +30,7 @@ def show(figures: dict[str, Any]) -> None:
         print(f"  {title:40}{value:>12}   {note}")
     print("\n  longest time without an answer to events, painting left out")
     for block in (start["block"], *blocks):
-        besides = f"{block['painting_ms']:.0f} painting, {block['crowded_ms']:.0f} without a free processor"
+        besides = f"{block['painting_ms']:.0f} painting, {block['crowded_ms']:.0f} without a processor"
         print(f"  {block['phase']:36}{block['ms']:9.0f} ms   besides {besides}; {block['cpu_ms']:.0f} at work")
         print(f"  {'':50}{block['where']}")
     print(f"\n  closed in {left['closed_in_s']:.2f} s; left behind: {_left(left)}")
