@@ -151,11 +151,16 @@ def test_a_locator_as_deep_as_the_pose_network_takes_its_further_blocks_along_an
             network.load(path)
 
 
-def test_a_file_that_is_no_locator_is_refused_in_one_sentence(tmp_path: Path, weights: Path) -> None:
+def test_a_file_that_is_no_locator_is_refused_in_one_sentence(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UserError, match="holds no locating network"):
         Locator.load(weights, "cpu")
-    with pytest.raises(UserError, match="missing or damaged"):
+    with pytest.raises(UserError, match=r"missing or damaged: name a file .* or leave it out"):
         Locator.load(tmp_path / "absent.safetensors", "cpu")
+    monkeypatch.setattr("core.locate.network.bundled_folder", lambda: tmp_path)
+    with pytest.raises(UserError, match="missing or damaged: put the bundled file back"):
+        Locator.load(tmp_path / "locate.safetensors", "cpu")
     path = tmp_path / "broken.safetensors"
     model = LocateNetwork()
     with torch.no_grad():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from core.checkpoint import as_stored, weights_sha256, write_file
+from core.checkpoint import as_stored, bundled_folder, weights_sha256, write_file
 from core.errors import UserError
 from core.locate.confirming import Confirming
 from core.network import MOST_FURTHER, BasicBlock, ConvNorm, GrowingHourglass, PoseNetwork, Undrawn, fits_further
@@ -35,7 +35,6 @@ WIDTHS: Final = (64, 96, 128, 112)
 SIZE_UNIT: Final = 64.0
 """Sizes are exp(map) times so many input pixels."""
 _PRIOR: Final = 0.02
-_AGAIN: Final = "put the bundled file back, or use --locate search"
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +143,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = json.loads((file.metadata() or {}).get("bonesight", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise UserError(f"{path.name} is missing or damaged", _AGAIN) from error
+        raise UserError(f"{path.name} is missing or damaged", _instead_of(path)) from error
     if not isinstance(metadata, dict) or metadata.get("schema") != SCHEMA:
-        raise UserError(f"{path.name} holds no locating network", _AGAIN)
+        raise UserError(f"{path.name} holds no locating network", _instead_of(path))
     return tensors, metadata
+
+
+def _instead_of(path: Path) -> str:
+    """Return what to do about a file that is no good."""
+    if path.parent == bundled_folder():
+        return "put the bundled file back, or use --locate search"
+    return "name a file that a locating run has written, or leave it out"
 
 
 def is_locator(path: Path) -> bool:
@@ -170,18 +176,18 @@ def load(path: Path) -> tuple[LocateNetwork, dict[str, Any]]:
         with Undrawn():
             model = LocateNetwork(metadata.get("further", ()))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path.name} holds a network of a shape that is not known", _AGAIN) from error
+        raise UserError(f"{path.name} holds a network of a shape that is not known", _instead_of(path)) from error
     expected = model.state_dict()
     if expected.keys() != tensors.keys() or any(tensors[name].shape != expected[name].shape for name in expected):
-        raise UserError(f"{path.name} does not hold the weights of the locating network", _AGAIN)
+        raise UserError(f"{path.name} does not hold the weights of the locating network", _instead_of(path))
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise UserError(f"{path.name} holds weights that are not numbers", _AGAIN)
+        raise UserError(f"{path.name} holds weights that are not numbers", _instead_of(path))
     try:
         float(metadata["threshold"]), int(metadata["area_px"])
         if "confirming" in metadata:
             Confirming.from_dict(metadata["confirming"])
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path.name} does not tell its threshold", _AGAIN) from error
+        raise UserError(f"{path.name} does not tell its threshold", _instead_of(path)) from error
     model.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
     return model.eval(), metadata
 
