@@ -40,6 +40,16 @@ def test_a_mailbox_keeps_only_the_newest_request_of_a_topic() -> None:
     assert mailbox.take() is None
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_closed_mailbox_takes_nothing_more_so_that_its_reader_ends(keep: bool) -> None:
+    mailbox = Mailbox()
+    mailbox.put("save", "waits")
+    mailbox.close(keep=keep)
+    mailbox.put("save", "late")
+    mailbox.put_if_free("run", "late")
+    assert [mailbox.take() for _ in range(2)] == [("save", "waits") if keep else None, None]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"samples": [{"title": "no file"}]}', '{"samples": 3}'])
 def test_damaged_samples_are_no_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     (tmp_path / "samples").mkdir()

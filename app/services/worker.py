@@ -29,8 +29,10 @@ class Mailbox:
         self.replaced = 0
 
     def put(self, topic: str, request: Any) -> None:
-        """Leave a request."""
+        """Leave a request; a closed mailbox takes none."""
         with self._condition:
+            if self._closed:
+                return
             if topic in self._slots:
                 self.replaced += 1
                 del self._slots[topic]
@@ -38,9 +40,9 @@ class Mailbox:
             self._condition.notify()
 
     def put_if_free(self, topic: str, request: Any) -> None:
-        """Leave a request unless a newer one of its topic waits."""
+        """Leave a request unless a newer one of its topic waits; a closed mailbox takes none."""
         with self._condition:
-            if topic not in self._slots:
+            if not self._closed and topic not in self._slots:
                 self._slots[topic] = request
                 self._condition.notify()
 
