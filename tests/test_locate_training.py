@@ -26,7 +26,7 @@ from train import config as configuration
 from train.datasets.crops import STORED_PX, CropSet
 from train.locate import card, confirming, measuring, pictures, scenes, targets
 from train.locate.batches import SceneMaker
-from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, check
+from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, Scenes, check
 from train.locate.measuring import HeldOut
 from train.locate.pictures import Source
 from train.locate.scenes import Canvas, Placing
@@ -115,6 +115,57 @@ def test_nobody_is_hidden_by_who_comes_later_and_of_somebody_cut_off_nothing_is_
     outside = Canvas(place().image.copy())
     outside.put(person, Placing(np.array([[0.5, 0.0, -58.0], [0.0, 0.5, 100.0]])))
     assert not outside.boxes
+
+
+@given(
+    ratio=st.floats(0.6, 1.5), aside=st.floats(-1, 1), lower=st.floats(-0.2, 0.2), angle=st.floats(-0.5, 0.5),
+    mirrored=st.booleans(),
+)  # fmt: skip
+@settings(deadline=None, max_examples=25)
+def test_a_friend_stands_at_somebodys_side_as_large_as_asked_for(
+    ratio: float, aside: float, lower: float, angle: float, mirrored: bool
+) -> None:
+    other = (40.0, 30.0, 50.0, 90.0)
+    matrix = scenes.beside(standing(), other, ratio, scenes.linear(angle, mirrored), aside, lower)
+    x, y, width, height = locate.box_of_joints(crop.apply(matrix, standing().joints_px))
+    assert max(width, height) == pytest.approx(90.0 * ratio)
+    assert x + width / 2 == pytest.approx(65.0 + aside * (50.0 + width) / 2)
+    assert y + height == pytest.approx(120.0 + lower * 90.0)
+
+
+def test_friends_boxes_meet_and_both_are_told_but_nobody_is_put_over_somebody() -> None:
+    person = standing()
+    canvas = Canvas(place().image.copy())
+    assert canvas.put(person, Placing(np.array([[0.5, 0.0, 10.0], [0.0, 0.5, 30.0]])))
+    for aside in (0.0, 0.1):
+        matrix = scenes.beside(person, canvas.boxes[0], 1.0, scenes.linear(), aside, 0.0)
+        assert not canvas.put(person, Placing(matrix, cutout=True)) and len(canvas.boxes) == 1
+    matrix = scenes.beside(person, canvas.boxes[0], 1.0, scenes.linear(), 0.6, 0.0)
+    assert canvas.put(person, Placing(matrix, cutout=True))
+    first, second = canvas.boxes
+    assert 0.1 < locate.overlap(first, second) <= 0.5
+    told = targets.of_scene(canvas.boxes, canvas.known)["centre"]
+    assert (told == 1.0).sum() == 2
+    # Smaller, and so with a box of its own, but in front of most of the first one's joints.
+    before = Canvas(place().image.copy())
+    small = np.array([[0.2, 0.0, 60.0], [0.0, 0.2, 60.0]])
+    assert before.put(person, Placing(small))
+    wide = np.array([[0.75, 0.0, 5.0], [0.0, 0.75, 5.0]])
+    assert locate.overlap(before.boxes[0], locate.box_of_joints(crop.apply(wide, person.joints_px))) < 0.2
+    assert not before.put(person, Placing(wide, cutout=True))
+
+
+def test_touching_people_come_where_they_are_asked_for() -> None:
+    def boxes(touching: float) -> list[list[crop.Box]]:
+        shown = Scenes(whole=0.0, zoomed=0.0, rendered=1.0, several=0.0, strange=0.0, touching=touching)
+        maker = SceneMaker(LocateConfig(scenes=shown), pictures.Sets(crops(True), crops(True), crops(False)))
+        random = np.random.default_rng(3)
+        return [maker.scene(random, (160, 160)).boxes for _ in range(20)]
+
+    assert max(len(found) for found in boxes(0.0)) == 1
+    pairs = [found for found in boxes(1.0) if len(found) == 2]
+    assert len(pairs) >= 8
+    assert np.mean([locate.overlap(*pair) > 0.0 for pair in pairs]) > 0.8
 
 
 @given(st.lists(st.tuples(*[st.floats(0.15, 0.85)] * 2, *[st.floats(12, 120)] * 2), min_size=1, max_size=3))

@@ -96,7 +96,23 @@ class SceneMaker:
             for _ in range(scenes.TRIES):
                 matrix = scenes.filling(person, size, share, turned, random.random(2), slack=0.1)
                 if canvas.put(person, Placing(matrix, cutout)):
+                    # No draw without it: scenes of runs that were begun before stay as they were.
+                    if shown.touching and random.random() < shown.touching and canvas.boxes:
+                        self._friend(random, canvas)
                     break
+
+    def _friend(self, random: np.random.Generator, canvas: Canvas) -> None:
+        """Put somebody cut out at the side of who came last, so near that their boxes meet."""
+        box = canvas.boxes[-1]
+        for _ in range(scenes.TRIES):
+            person = self._draw(random, "rendered")
+            side = 1.0 if random.random() < 0.5 else -1.0
+            aside, lower = side * float(random.uniform(0.3, 0.9)), float(random.normal(0.0, 0.08))
+            matrix = scenes.beside(
+                person, box, 2.0 ** float(random.normal(0.0, 0.2)), self._turned(random, 0.5), aside, lower
+            )
+            if person.annotated.all() and canvas.put(person, Placing(matrix, cutout=True)):
+                break
 
     def _share(self, random: np.random.Generator, largest: float) -> float:
         """Draw how much of the height somebody fills: evenly, or by its logarithm, which favours the small."""

@@ -40,6 +40,8 @@ class Scenes:
         cutout: share of the rendered people that are cut out along their limbs; the others come with what is
             around them.
         several: share of the scenes with more than one person, where they are put together.
+        touching: share of the people put together so with somebody cut out at their side, so near that the boxes
+            meet.
         strange: share of the scenes with a piece of another place in it, which shows that an edge is nobody.
         rotate_sd_degrees, stretch: rotation, and by how much width and height may be scaled apart (log2).
     """
@@ -51,6 +53,7 @@ class Scenes:
     largest: float = 1.2
     cutout: float = 0.5
     several: float = 0.5
+    touching: float = 0.0
     strange: float = 0.3
     rotate_sd_degrees: float = 12.0
     stretch: float = 0.2
@@ -143,13 +146,14 @@ def check(config: LocateConfig) -> None:
         UserError: a value is out of range.
     """
     scenes = config.scenes
-    shares = {name: getattr(scenes, name) for name in ("whole", "zoomed", "rendered", "cutout", "several", "strange")}
+    names = ("whole", "zoomed", "rendered", "cutout", "several", "touching", "strange")
+    shares = {name: getattr(scenes, name) for name in names}
     shares["their sum"] = scenes.whole + scenes.zoomed + scenes.rendered
     shares_of = {f"scenes.{name}": value for name, value in shares.items()}
     shares_of |= {f"run.{name}": getattr(config.run, name) for name in ("as_used_from", "mixed_share")}
-    for name, value in shares_of.items():
+    for key, value in shares_of.items():
         if not 0.0 <= value <= 1.0:
-            raise UserError(f"{name} = {value:g} is no share", "give a number from 0 to 1")
+            raise UserError(f"{key} = {value:g} is no share", "give a number from 0 to 1")
     if not 0.0 < scenes.smallest < scenes.largest:
         raise UserError("scenes.smallest is not between 0 and scenes.largest", "mend one of them")
     if config.optimiser.iterations < 1 or config.optimiser.batch < 2 or config.run.log_every < 1:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from core import skeleton
 from core.crop import Box, apply, compose
-from core.locate import box_of_joints
+from core.locate import box_of_joints, overlap
+from core.locate.candidates import SAME_PERSON
 from train.locate.pictures import Source
 
 FloatArray = NDArray[np.float64]
@@ -25,7 +26,7 @@ Region = tuple[int, int, int, int]
 FEWEST_JOINTS: Final = 6
 """Of somebody with fewer joints in the picture nothing is said."""
 MOST_COVERED: Final = 0.35
-"""So much of a person's box may be covered by what is put in later."""
+"""So much of a person's box may be covered by what is put in later; by somebody cut out, so many of the joints."""
 TRIES: Final = 6
 _EDGE_PX: Final = 0.5
 _HALF: Final = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
@@ -62,15 +63,20 @@ class Canvas:
         self.image = ground
         self.known: NDArray[np.uint8] = np.full(ground.shape[:2], 255, np.uint8)
         self.boxes: list[Box] = []
+        self._joints: list[FloatArray] = []
 
     def put(self, source: Source, placing: Placing) -> bool:
         """Put a source in, unless it would cover somebody; returns whether it was."""
         height, width = self.known.shape
         region = _region(source, placing, (width, height))
-        if region is None or any(_share_covered(box, region) > MOST_COVERED for box in self.boxes):
+        if region is None:
+            return False
+        if not placing.cutout and any(_share_covered(box, region) > MOST_COVERED for box in self.boxes):
             return False
         left, top, right, bottom = region
         colours, alpha = _patch(source, placing, region)
+        if placing.cutout and self._hides(source, placing, region, alpha):
+            return False
         rows, columns = slice(top, bottom), slice(left, right)
         share = alpha[..., None].astype(np.float32) / 255.0
         under = self.image[rows, columns]
@@ -87,8 +93,20 @@ class Canvas:
             return True
         box = box_of_joints(joints[inside])
         self.boxes.append(box)
+        self._joints.append(joints[inside])
         _fill(self.known, box, 255)
         return True
+
+    def _hides(self, source: Source, placing: Placing, region: Region, alpha: NDArray[np.uint8]) -> bool:
+        """Tell whether somebody cut out would hide somebody, or be taken for the same person by their boxes."""
+        box = box_of_joints(apply(placing.to_canvas, source.joints_px))
+        if any(overlap(box, other) > SAME_PERSON for other in self.boxes):
+            return True
+        left, top, right, bottom = region
+        over = np.zeros(self.known.shape, bool)
+        over[top:bottom, left:right] = alpha > 127
+        places = ((joints.astype(int)[:, 1], joints.astype(int)[:, 0]) for joints in self._joints)
+        return any(float(over[rows, columns].mean()) > MOST_COVERED for rows, columns in places)
 
 
 def _fill(mask: NDArray[np.uint8], box: Box, value: int) -> None:
@@ -192,6 +210,27 @@ def filling(
     if not slack:
         first, last = joints.min(axis=0) * scale + shift, joints.max(axis=0) * scale + shift
         shift += np.maximum(_EDGE_PX - first, 0.0) - np.maximum(last + _EDGE_PX - size, 0.0)
+    return np.hstack([turned * scale, shift[:, None]])
+
+
+def beside(source: Source, box: Box, ratio: float, turned: FloatArray, aside: float, lower: float) -> FloatArray:
+    """Return the (2, 3) matrix that puts a person at the side of somebody, like friends in a photo.
+
+    Args:
+        source: with at least two annotated joints.
+        box: the other's, on the canvas.
+        ratio: longer side of this person's box in parts of the other's.
+        turned: (2, 2) applied first.
+        aside: from the other's middle to this person's, in parts of the mean of their widths; negative to the left.
+        lower: how much lower this person's box ends, in parts of the other's height.
+    """
+    x, y, width, height = box
+    joints = source.joints_px[source.annotated] @ turned.T
+    _, _, wide, high = box_of_joints(joints)
+    scale = ratio * max(width, height) / max(wide, high)
+    left, top, wide, high = box_of_joints(joints * scale)
+    middle = x + width / 2 + aside * (width + wide) / 2
+    shift = np.array([middle - wide / 2 - left, y + height + lower * height - high - top])
     return np.hstack([turned * scale, shift[:, None]])
 
 
