@@ -144,9 +144,12 @@ class Predictor:
             UserError: the picture is too small, or the network's file is damaged.
         """
         self._check(image, None)
-        found = self.people(image, self.locator) if self.locator is not None else []
-        boxes = [locate.crop_of(candidate) for candidate in found]
-        return [self._cut_again(image, box, height_mm) for box in boxes] or [self._search(image, height_mm)]
+        if self.locator is None:
+            return [self._search(image, height_mm)]
+        likeliest = self._likeliest(image, self.locator)
+        found = [candidate for candidate in likeliest if candidate.score >= self.locator.somebody]
+        poses = [self._cut_again(image, locate.crop_of(candidate), height_mm) for candidate in found]
+        return poses or [self._search(image, height_mm, likeliest)]
 
     def people(self, image: Picture, locator: Locator, doubtful: bool = False) -> list[Candidate]:
         """Return everybody whom the locating network proposes and this network confirms, the surest first.
@@ -233,11 +236,15 @@ class Predictor:
         """
         return Locator.load(device=self.device) if Locator.bundled() else None
 
-    def _search(self, image: Picture, height_mm: float | None) -> Pose:
-        """Find the person the picture is about."""
+    def _likeliest(self, image: Picture, locator: Locator) -> list[Candidate]:
+        """Return everybody who may be there, the likeliest first, however doubtful."""
+        return self.people(image, locator, doubtful=True) or locator.find(image, 0.0)
+
+    def _search(self, image: Picture, height_mm: float | None, likeliest: Sequence[Candidate] | None = None) -> Pose:
+        """Find the person the picture is about; ``likeliest`` is what ``_likeliest`` said, where it was asked."""
         windows, located = locate.windows((image.shape[1], image.shape[0])), list[Box]()
         if self.locate_by != "search" and self.locator is not None:
-            likeliest = self.people(image, self.locator, doubtful=True) or self.locator.find(image, 0.0)
+            likeliest = self._likeliest(image, self.locator) if likeliest is None else likeliest
             located = [locate.crop_of(candidate) for candidate in likeliest[: locate.CHOICES]]
             if self.locate_by == "network" and likeliest and likeliest[0].score >= self.locator.somebody:
                 windows = windows[:1]

@@ -265,6 +265,28 @@ def test_the_pose_is_looked_for_where_the_locator_names_people_and_the_surest_is
     assert predictor.predict(picture).located_by == "search" and not asked
 
 
+def test_where_nobody_is_found_the_locating_network_is_not_asked_again_for_the_one_pose(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(checkpoint.load(weights), "cpu", reading=Reading(mirror=False))
+    picture = spotted((320, 240), (0.4, 0.5))
+    metadata = {"confirming": Confirming(0.3, 5.0, 40.0).to_dict()}
+    strict = Locator(Spots().eval(), 0.3, 160 * 160, "cpu", metadata)
+    monkeypatch.setitem(predictor.__dict__, "locator", strict)
+    asked: list[float | None] = []
+    find = strict.find
+
+    def counted(seen: np.ndarray, threshold: float | None = None) -> list[Candidate]:
+        asked.append(threshold)
+        return find(seen, threshold)
+
+    monkeypatch.setattr(strict, "find", counted)
+    assert predictor.people(picture, strict) == []
+    asked.clear()
+    (pose,) = predictor.predict_everybody(picture)
+    assert len(asked) == 1 and pose.box_px == predictor.predict(picture).box_px
+
+
 def test_everybody_in_a_picture_is_printed_and_written_and_what_cannot_be_is_refused(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
