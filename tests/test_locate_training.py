@@ -14,51 +14,24 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from locate_kit import GREEN, crops, place, standing
 
 import main
-from core import crop, locate, skeleton
-from core.checkpoint import bundled_folder
+from core import crop, locate
+from core.checkpoint import bundled_folder, write_file
 from core.errors import UserError
 from core.locate import Locator, network
 from core.locate.candidates import read_maps
 from core.locate.network import STRIDE, Maps
 from train import config as configuration
-from train.datasets.crops import STORED_PX, CropSet
 from train.locate import card, confirming, measuring, pictures, scenes, targets
 from train.locate.batches import SceneMaker
-from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, Scenes, check
+from train.locate.config import LocateConfig, LocateOptimiser, LocateRun, check
 from train.locate.measuring import HeldOut
-from train.locate.pictures import Source
 from train.locate.scenes import Canvas, Placing
 from train.locate.training import LocateTrainer
 
 ROOT = Path(__file__).resolve().parents[1]
-GREEN = (40, 160, 60)
-
-
-def standing(side: int = 200, colour: tuple[int, int, int] = (200, 60, 40)) -> Source:
-    """Return a picture with sixteen marks where a standing person's joints would be, on green."""
-    rows = [190, 145, 100, 100, 145, 190, 100, 60, 45, 20, 105, 85, 55, 55, 85, 105]
-    columns = [85, 88, 90, 110, 112, 115, 100, 100, 100, 100, 60, 70, 85, 115, 130, 140]
-    joints = np.column_stack([columns, rows]).astype(np.float64)
-    image = np.full((side, side, 3), GREEN, np.uint8)
-    for x, y in joints.astype(int):
-        image[y - 4 : y + 4, x - 4 : x + 4] = colour
-    return Source(image, joints, np.ones(skeleton.JOINT_COUNT, bool))
-
-
-def place(colour: int = 90, size: tuple[int, int] = (160, 160)) -> Source:
-    image = np.full((size[1], size[0], 3), colour, np.uint8)
-    return Source(image, np.zeros((skeleton.JOINT_COUNT, 2)), np.zeros(skeleton.JOINT_COUNT, bool))
-
-
-def crops(people: bool, count: int = 6) -> CropSet:
-    images = np.zeros((count, STORED_PX, STORED_PX, 3), np.uint8)
-    person = standing()
-    images[:, :200, :200] = person.image if people else 90
-    joints = np.repeat(person.joints_px[None], count, axis=0).astype(np.float32)
-    annotated = np.full((count, skeleton.JOINT_COUNT), people)
-    return CropSet(images, joints, annotated, np.full((count, skeleton.JOINT_COUNT, 3), np.nan, np.float32))
 
 
 @given(
@@ -115,57 +88,6 @@ def test_nobody_is_hidden_by_who_comes_later_and_of_somebody_cut_off_nothing_is_
     outside = Canvas(place().image.copy())
     outside.put(person, Placing(np.array([[0.5, 0.0, -58.0], [0.0, 0.5, 100.0]])))
     assert not outside.boxes
-
-
-@given(
-    ratio=st.floats(0.6, 1.5), aside=st.floats(-1, 1), lower=st.floats(-0.2, 0.2), angle=st.floats(-0.5, 0.5),
-    mirrored=st.booleans(),
-)  # fmt: skip
-@settings(deadline=None, max_examples=25)
-def test_a_friend_stands_at_somebodys_side_as_large_as_asked_for(
-    ratio: float, aside: float, lower: float, angle: float, mirrored: bool
-) -> None:
-    other = (40.0, 30.0, 50.0, 90.0)
-    matrix = scenes.beside(standing(), other, ratio, scenes.linear(angle, mirrored), aside, lower)
-    x, y, width, height = locate.box_of_joints(crop.apply(matrix, standing().joints_px))
-    assert max(width, height) == pytest.approx(90.0 * ratio)
-    assert x + width / 2 == pytest.approx(65.0 + aside * (50.0 + width) / 2)
-    assert y + height == pytest.approx(120.0 + lower * 90.0)
-
-
-def test_friends_boxes_meet_and_both_are_told_but_nobody_is_put_over_somebody() -> None:
-    person = standing()
-    canvas = Canvas(place().image.copy())
-    assert canvas.put(person, Placing(np.array([[0.5, 0.0, 10.0], [0.0, 0.5, 30.0]])))
-    for aside in (0.0, 0.1):
-        matrix = scenes.beside(person, canvas.boxes[0], 1.0, scenes.linear(), aside, 0.0)
-        assert not canvas.put(person, Placing(matrix, cutout=True)) and len(canvas.boxes) == 1
-    matrix = scenes.beside(person, canvas.boxes[0], 1.0, scenes.linear(), 0.6, 0.0)
-    assert canvas.put(person, Placing(matrix, cutout=True))
-    first, second = canvas.boxes
-    assert 0.1 < locate.overlap(first, second) <= 0.5
-    told = targets.of_scene(canvas.boxes, canvas.known)["centre"]
-    assert (told == 1.0).sum() == 2
-    # Smaller, and so with a box of its own, but in front of most of the first one's joints.
-    before = Canvas(place().image.copy())
-    small = np.array([[0.2, 0.0, 60.0], [0.0, 0.2, 60.0]])
-    assert before.put(person, Placing(small))
-    wide = np.array([[0.75, 0.0, 5.0], [0.0, 0.75, 5.0]])
-    assert locate.overlap(before.boxes[0], locate.box_of_joints(crop.apply(wide, person.joints_px))) < 0.2
-    assert not before.put(person, Placing(wide, cutout=True))
-
-
-def test_touching_people_come_where_they_are_asked_for() -> None:
-    def boxes(touching: float) -> list[list[crop.Box]]:
-        shown = Scenes(whole=0.0, zoomed=0.0, rendered=1.0, several=0.0, strange=0.0, touching=touching)
-        maker = SceneMaker(LocateConfig(scenes=shown), pictures.Sets(crops(True), crops(True), crops(False)))
-        random = np.random.default_rng(3)
-        return [maker.scene(random, (160, 160)).boxes for _ in range(20)]
-
-    assert max(len(found) for found in boxes(0.0)) == 1
-    pairs = [found for found in boxes(1.0) if len(found) == 2]
-    assert len(pairs) >= 8
-    assert np.mean([locate.overlap(*pair) > 0.0 for pair in pairs]) > 0.8
 
 
 @given(st.lists(st.tuples(*[st.floats(0.15, 0.85)] * 2, *[st.floats(12, 120)] * 2), min_size=1, max_size=3))
@@ -302,6 +224,28 @@ def test_train_makes_a_locator_and_evaluate_measures_it_on_pictures_that_were_ke
     text = card.write(out / "locate.safetensors", measured).read_text()
     assert "Johnson" in text and "mocap.cs.cmu.edu" in text and "nobody found in" in text
     assert "confirmed" not in figures and "Confirmed" not in text
+    assert figures["touching"] is None and "boxes meet" not in told + text
+
+
+def test_pairs_are_measured_and_told_where_a_set_of_them_is_given_and_one_without_is_refused(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, pairs = data / "pairs.safetensors", data / "pairs" / "shard-00000.npz"
+    path.write_bytes((bundled_folder() / "locate.safetensors").read_bytes())
+    tensors, metadata = network.read(path)
+    write_file(path, tensors, {key: value for key, value in metadata.items() if key != "confirming"})
+    with np.load(data / "rendered" / "shard-00000.npz") as shard:
+        arrays = {name: shard[name] for name in shard.files}
+    pairs.parent.mkdir()
+    np.savez(pairs, **arrays, other_px=arrays["joints_px"] + (55, 0))
+    words = ["evaluate", "--dataset", "locate", "--locator", str(path), "--json", str(data / "pairs.json")]
+    words += ["--data", str(data / "lspet"), "--rendered", str(data / "rendered"), "--empty", str(data / "backgrounds")]
+    assert main.main([*words, "--pairs", str(pairs.parent)]) == 0
+    assert json.loads((data / "pairs.json").read_text())["touching"]["pictures"] == 40
+    assert "both found, 40 pictures" in capsys.readouterr().out
+    assert "boxes meet (40): both found" in card.write(path, data / "pairs.json").read_text()
+    assert main.main([*words, "--pairs", str(data / "rendered")]) == 2
+    assert "shows no two people whose boxes meet" in capsys.readouterr().err
 
 
 def test_training_goes_on_from_a_locator_where_one_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

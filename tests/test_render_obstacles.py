@@ -12,7 +12,10 @@ from rendering import renderer_or_skip
 
 from core.skeleton import BONE_ENDS
 from train.render import camera, obstacles
+from train.render.camera import View
+from train.render.drawing import Figure
 from train.render.renderer import RenderConfig, Rendered, Renderer
+from train.render.scene import Light, Stage
 from train.render.shards import record_of
 
 
@@ -135,4 +138,25 @@ def test_people_together_are_two_in_the_picture_and_the_truth_stays_that_of_the_
     )
     for (one, mask), (two, again) in zip(alone, together, strict=True):
         assert np.array_equal(one.joints_px, two.joints_px) and np.array_equal(mask, again)
+        assert np.isfinite(two.other_px).all() and np.abs(two.other_px - two.joints_px).max() > 20
     assert '"together"' not in record_of(before) and '"together": 0.5' in record_of(replace(before, together=0.5))
+
+
+def test_the_joints_told_of_somebody_beside_lie_on_that_person(
+    people: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures are drawn twice, the second time with whoever stands beside as the main person."""
+    for name in ("FURNITURE", "PLANT", "COMPANY"):
+        monkeypatch.setattr(obstacles, name, 0.0)
+    assert all(np.isnan(people.render(index).other_px).all() for index in range(4))
+    monkeypatch.setattr(people, "config", replace(people.config, together=1.0))
+    draw, masks = people._canvas.draw, []
+
+    def of_the_other(figure: Figure, view: View, light: Light, stage: Stage, other: Figure) -> np.ndarray:
+        draw(other, view, light, stage, figure)
+        masks.append(people.silhouette())
+        return draw(figure, view, light, stage, other)
+
+    monkeypatch.setattr(people._canvas, "draw", of_the_other)
+    told = [people.render(index).other_px for index in range(8)]
+    assert np.concatenate([_inside(joints, mask) for joints, mask in zip(told, masks, strict=True)]).mean() > 0.96

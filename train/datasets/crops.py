@@ -33,6 +33,8 @@ CONTEXT = 1.5
 """A stored crop shows this much more than the person's box, for augmentation to turn and shrink into."""
 LABELS = ("joints_stored", "annotated", "joints_mm")
 """Arrays beside the pictures."""
+OTHER = "other_stored"
+"""And one more, where a set tells of somebody else in its pictures."""
 LEFT_OUT = "left-out.json"
 """File beside them that says what was left out, so that a later run, which only opens the set, can tell it too."""
 CROP_BYTES = STORED_PX * STORED_PX * 3
@@ -56,6 +58,7 @@ class Sample:
         subject: person of a 3D set ("S9", "TS1"), else empty.
         action: what the person does, where the set says so.
         head_px: 0.6 times the diagonal of the head's box, which PCKh measures with; NaN where not annotated.
+        other_px: (16, 2) joints of somebody else in the picture, or None where nobody is or the set does not tell.
     """
 
     image: NDArray[np.uint8]
@@ -68,6 +71,7 @@ class Sample:
     subject: str = ""
     action: str = ""
     head_px: float = math.nan
+    other_px: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ class CropSet:
         joints_stored: (N, 16, 2) float32.
         annotated: (N, 16) bool.
         joints_mm: (N, 16, 3) float32, NaN for samples without 3D.
+        other_stored: (N, 16, 2) float32, joints of somebody else, NaN where none are told; None where none are at all.
         left_out: one line for each kind of sample that was left out when the set was decoded.
         bad: how many of those were bad, not left out by rule.
     """
@@ -87,6 +92,7 @@ class CropSet:
     joints_stored: NDArray[np.float32]
     annotated: NDArray[np.bool_]
     joints_mm: NDArray[np.float32]
+    other_stored: NDArray[np.float32] | None = None
     left_out: tuple[str, ...] = ()
     bad: int = 0
 
@@ -107,7 +113,7 @@ class CropSet:
         """
         try:
             with np.load(folder / "labels.npz") as labels:
-                arrays = {name: labels[name] for name in LABELS}
+                arrays = {name: labels[name] for name in (*LABELS, OTHER) if name != OTHER or OTHER in labels.files}
             images = np.load(folder / "images.npy", mmap_mode="r")
             told = json.loads((folder / LEFT_OUT).read_text("utf-8")) if (folder / LEFT_OUT).exists() else {}
         except (OSError, ValueError, KeyError, EOFError) as error:
@@ -173,7 +179,7 @@ def cached(
 
 
 def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> None:
-    joints, annotated, millimetres = [], [], []
+    joints, annotated, millimetres, others = [], [], [], []
     # Not through a memory map: there a full disk is a bus error, which ends the process without a word.
     with (folder / "images.npy").open("wb") as file:
         write_header(file, count)
@@ -185,6 +191,8 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
             joints.append(crop.apply(crop.invert(matrix), sample.joints_px))
             annotated.append(sample.annotated)
             millimetres.append(np.full((JOINT_COUNT, 3), np.nan) if sample.joints_mm is None else sample.joints_mm)
+            other_px = np.full((JOINT_COUNT, 2), np.nan) if sample.other_px is None else sample.other_px
+            others.append(crop.apply(crop.invert(matrix), other_px))
         if not joints:
             raise UserError(f"{label} holds no usable sample", "check the set with `bonesight doctor`")
         file.seek(0)
@@ -192,12 +200,14 @@ def _write(folder: Path, count: int, samples: Iterator[Sample], label: str) -> N
         file.flush()
         # Else a power cut could leave the folder's final name with black pictures in it.
         os.fsync(file.fileno())
-    np.savez(
-        folder / "labels.npz",
-        joints_stored=np.array(joints, dtype=np.float32),
-        annotated=np.array(annotated, dtype=bool),
-        joints_mm=np.array(millimetres, dtype=np.float32),
-    )
+    arrays = {
+        "joints_stored": np.array(joints, dtype=np.float32),
+        "annotated": np.array(annotated, dtype=bool),
+        "joints_mm": np.array(millimetres, dtype=np.float32),
+    }
+    if not np.isnan(others).all():
+        arrays[OTHER] = np.array(others, dtype=np.float32)
+    np.savez(folder / "labels.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub takes a name for allow_pickle
 
 
 def write_header(file: BinaryIO, count: int) -> None:

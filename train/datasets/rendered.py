@@ -22,7 +22,7 @@ FEWEST_JOINTS: Final = 6
 """Persons with fewer joints in the picture are left out: their box says little."""
 AGAIN: Final = "delete the shard and render again"
 _FIELDS: Final = ("jpeg", "offset", "joints_px", "joints_mm", "visible", "scene")
-_NEWER: Final = ("subject", "action")
+_NEWER: Final = ("subject", "action", "other_px")
 _DAMAGED: Final = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
@@ -50,7 +50,7 @@ def samples(
 ) -> Iterator[Sample]:
     """Read every rendered person, or a share of them; a box is drawn around the joints that are in the picture.
 
-    Shards of earlier versions tell no subject and no action.
+    Shards of earlier versions tell no subject, no action and nothing of who stands beside.
     """
     files = shards(folder)
     with told(f"rendered {folder.name}", on_bad, problems) as counted:
@@ -101,8 +101,8 @@ def _read(path: Path, problems: Problems) -> Arrays:
         "joints_px": (count, JOINT_COUNT, 2), "joints_mm": (count, JOINT_COUNT, 3), "visible": (count, JOINT_COUNT),
         "offset": (count + 1,),
     }  # fmt: skip
-    shapes |= {name: (count,) for name in _NEWER if name in arrays}
-    if any(arrays[name].shape != shape for name, shape in shapes.items()):
+    shapes |= {"subject": (count,), "action": (count,), "other_px": (count, JOINT_COUNT, 2)}
+    if any(arrays[name].shape != shape for name, shape in shapes.items() if name in arrays):
         problems.add("the shard's fields are of different lengths", path.name, AGAIN)
         return {}
     return arrays
@@ -128,4 +128,7 @@ def _sample(arrays: Arrays, index: int, name: str, problems: Problems) -> Sample
     scene, subject, action = (
         str(arrays[field][index]) if field in arrays else "" for field in ("scene", "subject", "action")
     )
-    return Sample(picture, joints_px, visible, box, joints_mm, name, scene, subject, action)
+    other_px = arrays["other_px"][index].astype(np.float64) if "other_px" in arrays else None
+    if other_px is not None and not np.isfinite(other_px).all():
+        other_px = None
+    return Sample(picture, joints_px, visible, box, joints_mm, name, scene, subject, action, other_px=other_px)

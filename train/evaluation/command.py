@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--empty-all", action="store_true", help="all of these pictures, not only the one in five that is held out"
     )
     parser.add_argument("--rendered", type=Path, metavar="DIR", help="for locate: rendered people of the test split")
+    parser.add_argument("--pairs", type=Path, metavar="DIR", help="for locate: people rendered with --together 1")
     parser.add_argument("--locator", type=Path, metavar="FILE", help="for locate: another file than the bundled one")
     parser.add_argument("--json", type=Path, default=None, help="write the figures to this file")
     parser.add_argument(

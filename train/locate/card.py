@@ -171,6 +171,10 @@ def _figures(figures: dict[str, Any]) -> list[str]:
             if part["found_percent"] is not None
         )
         lines.append(f"- {title}: {told_sizes}")
+    pairs = figures.get("touching")  # not in figures of earlier versions, nor where no pairs were looked at
+    if pairs is not None:
+        both = with_interval(pairs, "both_found_percent")
+        lines.append(f"- rendered pairs whose boxes meet ({pairs['pictures']}): both found in **{both} %**")
     quiet = figures["empty"]
     lines.append(
         f"- places without people ({quiet['pictures']}): nobody found in "

@@ -109,6 +109,7 @@ def main() -> int:
     parser.add_argument("--rendered", type=Path, required=True)
     parser.add_argument("--empty", type=Path, required=True)
     parser.add_argument("--quiet", type=float, default=QUIET)
+    parser.set_defaults(pairs=None)
     args = parser.parse_args()
     return tool.finished(lambda: _run(args))
 

@@ -6,7 +6,8 @@ Four kinds of held-out pictures, drawn alike in every run:
 * these photos, shrunk or enlarged and put into a held-out place, so that the extent of the person's joints is 12 to
   90 % of the picture's height, evenly spread;
 * rendered people of the test split, put there likewise;
-* the places themselves, without anybody.
+* the places themselves, without anybody;
+* people rendered in pairs (``render --together 1``), where their boxes meet: are both found? (If ``--pairs`` is given.)
 
 All of it twice: by the locating network alone, and with the pose network confirming whom it proposes, as the program
 does it. A person is found when a candidate's box and the box of the joints overlap by at least half (intersection over
@@ -33,11 +34,13 @@ from core.commands import predicting
 from core.errors import UserError
 from core.export import write_atomically
 from core.locate import Find, Locator, box_of_joints, overlap
+from core.locate.candidates import SAME_PERSON
 from train.datasets import empty, lsp, rendered
 from train.evaluation import intervals
 from train.locate import scenes
 from train.locate.pictures import Source, of_sample
 from train.locate.scenes import Canvas, Placing
+from train.render.camera import in_picture
 
 SCHEMA: Final = "bonesight.locate-figures/1"
 ENOUGH: Final = 0.5
@@ -46,6 +49,10 @@ SHARES: Final = (0.12, 0.9)
 SIZES: Final = ((640, 480), (480, 640), (560, 560))
 BINS: Final = (0.12, 0.25, 0.5, 0.9)
 TIMED: Final = 40
+MOST_JOINTS: Final = 14
+"""Of two people whose boxes meet, each must have so many joints in the picture,"""
+LEAST_MEETING: Final = 0.05
+"""and their boxes overlap by more than this, yet not so much that they pass for one person's."""
 
 Case = tuple[NDArray[np.uint8], crop.Box, float]
 """A picture, the box of the person in it, and the share of the height that the joints take."""
@@ -53,11 +60,12 @@ Case = tuple[NDArray[np.uint8], crop.Box, float]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Pictures that nothing was trained on: photos, rendered people, places without people."""
+    """Pictures that nothing was trained on: photos, rendered people, places without people; maybe people in pairs."""
 
     photos: Sequence[Source]
     people: Sequence[Source]
     places: Sequence[Source]
+    pairs: Sequence[Source] = ()
 
     def cases(self) -> Iterator[tuple[str, Iterator[Case]]]:
         """Yield the kinds of pictures with people, with a name each; a bar tells how far they are looked through."""
@@ -104,7 +112,14 @@ def held_out(args: argparse.Namespace) -> HeldOut:
     folder = lsp.find(args.data)
     split = lsp.read_split(folder, args.split or ("val.txt" if lsp.kind(folder) == "lspet" else "test"))
     photos = [of_sample(sample) for sample in lsp.samples(folder, split)]
-    return HeldOut(photos, [of_sample(sample) for sample in rendered.samples(args.rendered)], places)
+    people = [of_sample(sample) for sample in rendered.samples(args.rendered)]
+    pairs = [] if args.pairs is None else [of_sample(sample) for sample in rendered.samples(args.pairs)]
+    if args.pairs is not None and not any(True for _ in touching(pairs)):
+        raise UserError(
+            f"{args.pairs} shows no two people whose boxes meet",
+            f"render some: `bonesight render --out {args.pairs} --split test --together 1 --count 400`",
+        )
+    return HeldOut(photos, people, places, pairs)
 
 
 def told_of(locator: Locator) -> dict[str, Any]:
@@ -120,7 +135,8 @@ def told_of(locator: Locator) -> dict[str, Any]:
 def measure(find: Find, sets: HeldOut) -> dict[str, Any]:
     """Return all figures of one way to find people; see the module."""
     found = {name: _found(find, cases) for name, cases in sets.cases()}
-    return {**found, "empty": _quiet(find, sets.places), "milliseconds": _milliseconds(find, sets.photos[0].image)}
+    quiet, took = _quiet(find, sets.places), _milliseconds(find, sets.photos[0].image)
+    return {**found, "touching": _both(find, list(touching(sets.pairs))), "empty": quiet, "milliseconds": took}
 
 
 def _as_they_are(photos: Sequence[Source]) -> Iterator[Case]:
@@ -143,6 +159,36 @@ def zoomed(people: Sequence[Source], places: Sequence[Source], seed: int) -> Ite
         if canvas.boxes:
             joints = crop.apply(matrix, person.joints_px[person.annotated])
             yield canvas.image, canvas.boxes[0], float(np.ptp(joints[:, 1])) / size[1]
+
+
+def touching(pairs: Iterable[Source]) -> Iterator[tuple[NDArray[np.uint8], crop.Box, crop.Box]]:
+    """Yield the pictures of two people whose boxes meet and who are both all but wholly in the picture."""
+    for person in pairs:
+        if person.other_px is None:
+            continue
+        height, width = person.image.shape[:2]
+        seen = in_picture(person.other_px, (width, height))
+        if min(seen.sum(), person.annotated.sum()) < MOST_JOINTS:
+            continue
+        first, second = box_of_joints(person.joints_px[person.annotated]), box_of_joints(person.other_px[seen])
+        if LEAST_MEETING < overlap(first, second) <= SAME_PERSON:
+            yield person.image, first, second
+
+
+def _both(find: Find, pairs: Sequence[tuple[NDArray[np.uint8], crop.Box, crop.Box]]) -> dict[str, Any] | None:
+    """Return in how many pictures of two people both are found; None where there are no such pictures."""
+    if not pairs:
+        return None
+    both = []
+    for picture, *boxes in tqdm(pairs, desc="touching", unit="picture"):
+        candidates = find(picture)
+        both.append(all(any(overlap(one.box_px, box) >= ENOUGH for one in candidates) for box in boxes))
+    values = 100.0 * np.array(both, dtype=np.float64)
+    return {
+        "pictures": len(both),
+        "both_found_percent": float(values.mean()),
+        "both_found_percent_95_percent": intervals.of_mean(values),
+    }
 
 
 def _found(find: Find, cases: Iterable[Case]) -> dict[str, Any]:
@@ -224,6 +270,9 @@ def _show(figures: dict[str, Any]) -> None:
             if part["found_percent"] is not None
         )
         print(f"  {'':36}by size, percent found: {by_size}")
+    if (row := figures["touching"]) is not None:
+        both = _percent(row, "both_found_percent")
+        print(f"  {'two whose boxes meet':36}{both} both found, {row['pictures']} pictures")
     row = figures["empty"]
     quiet = _percent(row, "nobody_found_percent")
     print(f"  {'places without people':36}{quiet} nobody found, {row['pictures']} pictures")

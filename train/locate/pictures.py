@@ -34,11 +34,13 @@ class Source:
         image: (h, w, 3) RGB.
         joints_px: (16, 2); meaningless where not annotated.
         annotated: (16,) bool; nobody annotated: a picture without people.
+        other_px: (16, 2) joints of somebody else, or None where nobody is known of.
     """
 
     image: NDArray[np.uint8]
     joints_px: NDArray[np.float64]
     annotated: NDArray[np.bool_]
+    other_px: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ def source(pictures: CropSet, index: int) -> Source:
         return Source(image, np.zeros((16, 2)), np.zeros(16, bool))
     top, bottom, left, right = inside
     joints = pictures.joints_stored[index].astype(np.float64) - (left, top)
-    return Source(image[top:bottom, left:right], joints, pictures.annotated[index])
+    other = None if pictures.other_stored is None else pictures.other_stored[index].astype(np.float64) - (left, top)
+    if other is not None and np.isnan(other).any():
+        other = None
+    return Source(image[top:bottom, left:right], joints, pictures.annotated[index], other)
 
 
 @functools.lru_cache(2**16)
@@ -79,7 +84,7 @@ def _inside_margins(pictures: CropSet, index: int) -> tuple[int, int, int, int] 
 
 def of_sample(sample: Sample) -> Source:
     """Return a sample's picture with what is known about it."""
-    return Source(sample.image, sample.joints_px, sample.annotated)
+    return Source(sample.image, sample.joints_px, sample.annotated, sample.other_px)
 
 
 def open_sets(section: LocateData, data: Path, cache: Path, aside: bool) -> Sets:

@@ -18,6 +18,7 @@ from core.crop import Box, apply, compose
 from core.locate import box_of_joints, overlap
 from core.locate.candidates import SAME_PERSON
 from train.locate.pictures import Source
+from train.render.camera import in_picture
 
 FloatArray = NDArray[np.float64]
 Region = tuple[int, int, int, int]
@@ -86,7 +87,7 @@ class Canvas:
         if not placing.cutout:
             self.known[rows, columns][alpha > 127] = 0
         joints = apply(placing.to_canvas, source.joints_px[source.annotated])
-        inside = ((joints >= 0) & (joints < (width, height))).all(axis=1)
+        inside = in_picture(joints, (width, height))
         if inside.sum() < FEWEST_JOINTS:
             if inside.any():
                 _fill(self.known, box_of_joints(joints), 0)
@@ -95,7 +96,27 @@ class Canvas:
         self.boxes.append(box)
         self._joints.append(joints[inside])
         _fill(self.known, box, 255)
+        if source.other_px is not None:
+            self._tell_other(source, placing)
         return True
+
+    def _tell_other(self, source: Source, placing: Placing) -> None:
+        """Tell of who came with a source's person; where too little is seen of them, only that it is not known."""
+        assert source.other_px is not None
+        height, width = self.known.shape
+        joints = apply(placing.to_canvas, source.other_px)
+        rows, columns = source.image.shape[:2]
+        seen = in_picture(source.other_px, (columns, rows)) & in_picture(joints, (width, height))
+        if not seen.any():
+            return
+        box = box_of_joints(joints[seen])
+        if placing.cutout or seen.sum() < FEWEST_JOINTS or overlap(box, self.boxes[-1]) > SAME_PERSON:
+            x, y, wide, high = box
+            _fill(self.known, (x + wide / 4, y + high / 4, wide / 2, high / 2), 0)
+            return
+        self.boxes.append(box)
+        self._joints.append(joints[seen])
+        _fill(self.known, box, 255)
 
     def _hides(self, source: Source, placing: Placing, region: Region, alpha: NDArray[np.uint8]) -> bool:
         """Tell whether somebody cut out would hide somebody, or be taken for the same person by their boxes."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from core.skeleton import ROOT
+from core.skeleton import JOINT_COUNT, ROOT
 from train.render import camera, lab, obstacles, pose_sampling, scene, skirt
 from train.render.body import BodyModel, Posed, Shape
 from train.render.camera import View
@@ -24,6 +24,8 @@ from train.render.skirt import Tailor
 SIZE_PX = 256
 _BODY_BASE = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 _PHOTO_SHARE = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
+NOBODY_PX = np.full((JOINT_COUNT, 2), np.nan)
+"""Joints of nobody."""
 BODIES = 600
 """Different bodies per split; the splits share none."""
 
@@ -69,6 +71,7 @@ class Rendered:
         subject: who: ``body 17``, in the laboratory ``L3``.
         action: what the clip shows, or the procedural family's name.
         stature_mm: the body's standing height.
+        other_px: (16, 2) joints of who stands beside, NaN where nobody does; may lie outside the picture or be hidden.
     """
 
     image: NDArray[np.uint8] = field(repr=False)
@@ -84,6 +87,7 @@ class Rendered:
     subject: str
     action: str
     stature_mm: float
+    other_px: NDArray[np.float64]
 
 
 class Renderer:
@@ -126,10 +130,13 @@ class Renderer:
         # No draw without it: the pictures of sets that were made before stay as they were.
         friend = config.together > 0 and random.random() < config.together
         other: Figure | None = None
+        other_px = NOBODY_PX
         if friend:
-            other = self._friend(random, view, figure, floor_z_m, rotations, turn)
+            other, joints_m = self._friend(random, view, figure, floor_z_m, rotations, turn)
+            other_px = view.project_px(joints_m)
         elif random.random() < obstacles.COMPANY:
-            other = self._company(random, view, figure, floor_z_m)
+            other, joints_m = self._company(random, view, figure, floor_z_m)
+            other_px = view.project_px(joints_m)
         if photo is None:
             crowd = [figure.outside_m] + ([] if other is None else [other.outside_m])
             near_m = np.concatenate([vertices_m[::50, :2] for vertices_m in crowd]).astype(np.float64)
@@ -150,7 +157,7 @@ class Renderer:
         image, quality = scene.finish(random, picture)
         return Rendered(
             image=image, quality=quality, **_truth(posed, view, config.size_px), body=body, clip=clip, scene=place,
-            subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0,
+            subject=f"body {body}", action=action, stature_mm=shape.stature_m * 1000.0, other_px=other_px,
         )  # fmt: skip
 
     def _clothes(self, random: np.random.Generator, rotations: NDArray[np.float64], turn: NDArray[np.float64]) -> Dress:
@@ -166,25 +173,27 @@ class Renderer:
         hung = None if dress.skirt is None else self._tailor.hang(dress.skirt, posed, lowest)
         return posed, Figure(posed.vertices_m, posed.normals, dress, hung)
 
-    def _company(self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float) -> Figure:
-        """Draw a second person, who stands on the floor."""
+    def _company(
+        self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float
+    ) -> tuple[Figure, NDArray[np.float64]]:
+        """Draw a second person, who stands on the floor, and their joints, (16, 3) metres."""
         shape = self._somebody(random)
         rotations, _, _ = pose_sampling.draw(random, self._poses)
         turn = camera.draw_turn(random, tilted=0.0)
-        figure = self._dressed(shape, rotations, turn, self._clothes(random, rotations, turn))[1]
-        return _put_beside(random, view, first, figure, floor_z_m)
+        dressed = self._dressed(shape, rotations, turn, self._clothes(random, rotations, turn))
+        return _put_beside(random, view, first, dressed, floor_z_m)
 
     def _friend(
         self, random: np.random.Generator, view: View, first: Figure, floor_z_m: float,
         rotations: NDArray[np.float64], turn: NDArray[np.float64],
-    ) -> Figure:  # fmt: skip
+    ) -> tuple[Figure, NDArray[np.float64]]:  # fmt: skip
         """Draw a second person at the first one's side who looks much the same way, half of them in the same pose."""
         if random.random() < 0.5:
             rotations, _, _ = pose_sampling.draw(random, self._poses)
         aside = Rotation.from_euler("z", random.normal(0.0, 15.0), degrees=True).as_matrix() @ turn
         dress = self._clothes(random, rotations, aside)
-        figure = self._dressed(self._somebody(random), rotations, aside, dress)[1]
-        return _put_beside(random, view, first, figure, floor_z_m, touching=True)
+        dressed = self._dressed(self._somebody(random), rotations, aside, dress)
+        return _put_beside(random, view, first, dressed, floor_z_m, touching=True)
 
     def _somebody(self, random: np.random.Generator) -> Shape:
         return self._shape(_BODY_BASE[self.config.split] + int(random.integers(BODIES)))
@@ -204,6 +213,7 @@ class Renderer:
         return Rendered(
             image=image, quality=quality, **_truth(posed, view, config.size_px), body=-int(person[1:]), clip=take.clip,
             scene=lab.SCENE, subject=person, action=take.action, stature_mm=shape.stature_m * 1000.0,
+            other_px=NOBODY_PX,
         )  # fmt: skip
 
     def _person_of_the_lab(self, person: str) -> tuple[Shape, Dress]:
@@ -229,11 +239,14 @@ def _truth(posed: Posed, view: View, size_px: tuple[int, int]) -> dict[str, Any]
 
 
 def _put_beside(
-    random: np.random.Generator, view: View, first: Figure, figure: Figure, floor_z_m: float, touching: bool = False
-) -> Figure:
+    random: np.random.Generator, view: View, first: Figure, dressed: tuple[Posed, Figure], floor_z_m: float,
+    touching: bool = False,
+) -> tuple[Figure, NDArray[np.float64]]:  # fmt: skip
+    """Return the figure at the first one's side, and its joints, (16, 3) metres."""
+    posed, figure = dressed
     shift = obstacles.place_beside(random, view, first.outside_m, figure.outside_m, touching)
     shift[2] = floor_z_m - float(figure.vertices_m[:, 2].min())
-    return figure.moved(shift)
+    return figure.moved(shift), posed.joints_m + shift
 
 
 def _scene(name: str) -> Scene:

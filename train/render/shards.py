@@ -26,7 +26,7 @@ from train.render.renderer import RenderConfig, Rendered, Renderer
 SHARD = 250
 """Pictures in a shard; the last one of a set may hold fewer."""
 KEYS = ("jpeg", "offset", "joints_px", "joints_mm", "visible", "body", "clip", "scene", "stature_mm")
-"""What every shard holds; newer ones also tell ``subject`` and ``action``."""
+"""What every shard holds; newer ones also tell ``subject``, ``action`` and ``other_px``."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def pack(pictures: Iterable[Rendered], record: str) -> dict[str, NDArray[Any]]:
         "offset": np.cumsum([0, *(len(stream) for stream in streams)]).astype(np.int64),
         "joints_px": np.array([item.joints_px for item in items], dtype=np.float32),
         "joints_mm": np.array([item.joints_mm for item in items], dtype=np.float32),
+        "other_px": np.array([item.other_px for item in items], dtype=np.float32),
         "visible": np.array([item.visible for item in items], dtype=bool),
         "body": np.array([item.body for item in items], dtype=np.int64),
         "clip": np.array([item.clip for item in items], dtype=np.int64),
